@@ -1,0 +1,150 @@
+"""Sky masks: which directions a survey covers.
+
+Two pixelizations are known. :class:`HealpixMask` (Gorski et al. 2005, RING order) is the default for new work: equal
+areas, no poles, any nside. :class:`EqualAngleMask` is the grid of VAST (``int(n ra), 90 n + int(n dec)``), kept for
+like-for-like comparison: its cells shrink towards the poles, and since declination is truncated towards zero, the row
+next to the equator is double height.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from armillary.errors import MaskError
+from armillary.units import FULL_SKY
+
+
+@dataclass(frozen=True)
+class HealpixMask:
+    """A set of HEALPix pixels in RING order.
+
+    Attributes
+    ----------
+    nside : pixels along a side of a base pixel; any positive integer.
+    pixels : (12 nside^2,) boolean, True inside the survey.
+    """
+
+    nside: int
+    pixels: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        expected = 12 * self.nside**2
+        if self.nside < 1 or self.pixels.shape != (expected,):
+            raise MaskError(
+                f"a HEALPix mask of nside {self.nside} has {expected} pixels, but {self.pixels.size} were given"
+            )
+        if not self.pixels.any():
+            raise MaskError("the sky mask is empty: no pixel is inside the survey")
+
+    @classmethod
+    def from_galaxies(cls, ra: ArrayLike, dec: ArrayLike, nside: int) -> HealpixMask:
+        """The pixels that hold at least one of the galaxies at ra, dec [deg]."""
+        if nside < 1:
+            raise MaskError(f"nside is {nside}; expected a positive integer")
+        pixels = np.zeros(12 * nside**2, dtype=bool)
+        pixels[_healpix(nside).lonlat_to_healpix(*_degrees(ra, dec))] = True
+        return cls(nside, pixels)
+
+    def contains(self, ra: ArrayLike, dec: ArrayLike) -> NDArray[np.bool_]:
+        """True where the directions ra, dec [deg] are inside the survey."""
+        return self.pixels[_healpix(self.nside).lonlat_to_healpix(*_degrees(ra, dec))]
+
+    @property
+    def area(self) -> float:
+        """Covered area [deg^2]."""
+        return FULL_SKY * float(self.pixels.mean())
+
+    def describe(self) -> str:
+        """The mask in a word, as the command line spells it."""
+        return f"healpix:{self.nside}"
+
+
+@dataclass(frozen=True)
+class EqualAngleMask:
+    """The (360 n, 180 n) grid of right ascension by declination that VAST uses.
+
+    Attributes
+    ----------
+    resolution : n, cells per degree.
+    cells : (360 n, 180 n) boolean, True inside the survey.
+    """
+
+    resolution: int
+    cells: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        expected = (360 * self.resolution, 180 * self.resolution)
+        if self.resolution < 1 or self.cells.shape != expected:
+            raise MaskError(
+                f"an equal-angle mask of {self.resolution} cells per degree has shape {expected}, "
+                f"but {self.cells.shape} was given"
+            )
+        if not self.cells.any():
+            raise MaskError("the sky mask is empty: no cell is inside the survey")
+
+    @classmethod
+    def from_galaxies(
+        cls, ra: ArrayLike, dec: ArrayLike, r_max: float, *, min_radius: float = 10.0, smooth: bool = True
+    ) -> EqualAngleMask:
+        """The mask that VAST 1.4-1.6 builds from galaxies at ra, dec [deg].
+
+        The resolution is ``1 + int((pi/180) r_max / min_radius)`` cells per degree: a void of the minimum radius at
+        the far limit ``r_max`` [Mpc/h] spans about one cell. One smoothing pass fills every empty cell with at least
+        three of its four neighbours filled.
+        """
+        resolution = 1 + int(np.radians(1.0) * r_max / min_radius)
+        cells = np.zeros((360 * resolution, 180 * resolution), dtype=bool)
+        cells[_equal_angle_cell(ra, dec, resolution)] = True
+        if smooth:
+            count = np.zeros(cells.shape, dtype=np.int8)
+            count += np.roll(cells, 1, axis=0)
+            count += np.roll(cells, -1, axis=0)
+            count[:, 1:] += cells[:, :-1]
+            count[:, :-1] += cells[:, 1:]
+            cells |= count >= 3
+        return cls(resolution, cells)
+
+    def contains(self, ra: ArrayLike, dec: ArrayLike) -> NDArray[np.bool_]:
+        """True where the directions ra, dec [deg] are inside the survey."""
+        return self.cells[_equal_angle_cell(ra, dec, self.resolution)]
+
+    @property
+    def area(self) -> float:
+        """Covered area [deg^2], with the true solid angle of each row."""
+        n = self.resolution
+        edges = np.arange(-90 * n, 90 * n + 1) / n
+        # Row 90 n holds -1/n < dec < 1/n, and the rows below it are shifted one cell north of their index.
+        low, high = edges[:-1].copy(), edges[1:].copy()
+        low[1 : 90 * n], high[1 : 90 * n] = edges[:-1][: 90 * n - 1], edges[1:][: 90 * n - 1]
+        low[0], high[0] = -90.0, -90.0
+        low[90 * n] = -1.0 / n
+        row_area = np.degrees(1.0 / n * (np.sin(np.radians(high)) - np.sin(np.radians(low))))
+        return float(self.cells.sum(axis=0) @ row_area)
+
+    def describe(self) -> str:
+        """The mask in a word, as the command line spells it."""
+        return "vast"
+
+
+SkyMask = HealpixMask | EqualAngleMask
+
+
+def _healpix(nside: int):
+    from astropy_healpix import HEALPix
+
+    return HEALPix(nside=nside, order="ring")
+
+
+def _degrees(ra: ArrayLike, dec: ArrayLike):
+    from astropy import units as u
+
+    return np.asarray(ra, dtype=np.float64) * u.deg, np.asarray(dec, dtype=np.float64) * u.deg
+
+
+def _equal_angle_cell(ra: ArrayLike, dec: ArrayLike, resolution: int):
+    column = (resolution * (np.asarray(ra, dtype=np.float64) % 360.0)).astype(np.int64) % (360 * resolution)
+    row = 90 * resolution + (resolution * np.asarray(dec, dtype=np.float64)).astype(np.int64)
+    return column, np.minimum(row, 180 * resolution - 1)
