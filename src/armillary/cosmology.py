@@ -4,7 +4,7 @@ The line-of-sight comoving distance (Hogg 1999, arXiv:astro-ph/9905116, eqs. 14-
 
     D(z) = c/H0 * int_0^z dz' / sqrt(Omega_M (1+z')^3 + 1 - Omega_M),
 
-in Mpc/h, so that it does not depend on h. The integral is done by 40-point Gauss-Legendre quadrature, which agrees
+in Mpc/h, so that it does not depend on h. The integral is done by 24-point Gauss-Legendre quadrature, which agrees
 with astropy's ``FlatLambdaCDM`` (radiation off) to better than 1e-10 for z < 6. Peculiar velocities are not removed:
 positions are in redshift space.
 """
@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from armillary.errors import InputError, OptionError
 from armillary.units import HUBBLE_DISTANCE
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
-_CHUNK = 65536
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
+_CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Cosmology:
 
     def efunc(self, z: ArrayLike) -> NDArray[np.float64]:
         """E(z) = H(z)/H0 = sqrt(Omega_M (1+z)^3 + 1 - Omega_M), dimensionless, the shape of ``z``."""
-        z = np.asarray(z, dtype=np.float64)
-        return np.sqrt(self.omega_m * (1.0 + z) ** 3 + 1.0 - self.omega_m)
+        scale = 1.0 + np.asarray(z, dtype=np.float64)
+        return np.sqrt(self.omega_m * scale * scale * scale + (1.0 - self.omega_m))
 
     def comoving_distance(self, z: ArrayLike) -> NDArray[np.float64]:
         """Line-of-sight comoving distance [Mpc/h] for redshifts ``z`` of any shape."""

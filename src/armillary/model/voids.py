@@ -80,8 +80,8 @@ class Zones:
     xyz : (n, 3) their positions, Mpc/h.
     zone : (n,) zone of each, -1 for edge cells.
     depth : (n,) number of steps from the zone's core.
-    edge : (n,) True where the cell, or a cell next to it, is an edge cell (volume 0).
-    out : (n,) True where the cell is an edge cell.
+    edge : (n,) True for an edge cell: unbounded, or with a vertex outside the region.
+    out : (n,) True where the galaxy itself lies outside the region.
     axes : (n_voids, 3, 3) semi-axes [Mpc/h], each row one axis, longest first, or None.
     total_area, edge_area : (n_voids,) boundary area and the part of it next to edge cells [(Mpc/h)^2], or None.
     surface : boundary triangles, or None.

@@ -1,0 +1,144 @@
+"""What a person sees: data on stdout, words and progress bars on stderr, an error as one sentence.
+
+Rich and everything heavier are imported when something is shown, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from armillary.errors import ArmillaryError
+
+#: Exit status of a command that could not use what it was given.
+BAD_INPUT = 2
+
+#: Exit status of a command stopped by Ctrl-C (128 + SIGINT).
+INTERRUPTED = 130
+
+#: Base of the errors that Typer raises while it parses a command line, wherever this version of it keeps them.
+UsageError: type[Any] = typer.BadParameter.__mro__[1]
+
+
+class Commands(TyperGroup):
+    """The root command: every expected failure of any command leaves as one sentence and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, and say in one sentence why it could not be done."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("interrupted; run the same command again to go on")
+            raise typer.Exit(INTERRUPTED) from None
+        except ArmillaryError as error:
+            say(str(error))
+            raise typer.Exit(BAD_INPUT) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            say(f"cannot write: {error.strerror}; make room and run the same command again")
+            raise typer.Exit(BAD_INPUT) from error
+
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, complete_var: str | None = None,
+        standalone_mode: bool = True, windows_expand_args: bool = True, **extra: Any,
+    ) -> Any:
+        """Parse and run; a mistake on the command line is one sentence as well."""
+        try:
+            status = super().main(
+                args, prog_name, complete_var, standalone_mode=False, windows_expand_args=windows_expand_args, **extra
+            )
+        except UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                error.show()
+            else:
+                path = error.ctx.command_path if error.ctx is not None else "armillary"
+                say(f"{error.format_message()} (see {path} --help)")
+            status = BAD_INPUT
+        except typer.Abort:
+            status = 1
+        if standalone_mode:
+            sys.exit(status if isinstance(status, int) else 0)
+        return status
+
+
+def say(sentence: str) -> None:
+    """One line for a person, on stderr."""
+    line = " ".join(sentence.split())
+    typer.echo(f"armillary: {line}", err=True)
+
+
+def show_json(value: Any) -> None:
+    """One JSON document on stdout; NaN becomes null."""
+    from armillary.services.provenance import to_json
+
+    typer.echo(to_json(value))
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on stdout: the first column left-aligned, the others right-aligned."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    console = Console(file=sys.stdout, highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # a file or a pipe has no edge to fold at
+    console.print(table)
+
+
+@contextmanager
+def progress_bars(shown: bool | None) -> Iterator[Callable[[str, float], None]]:
+    """A ``progress(stage, fraction)`` that draws one bar per stage on stderr.
+
+    Parameters
+    ----------
+    shown : True or False, or None for only when stderr is a terminal.
+    """
+    if not (sys.stderr.isatty() if shown is None else shown):
+        yield lambda stage, fraction: None
+        return
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    bars = Progress(
+        TextColumn("{task.description}"), BarColumn(bar_width=32), TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(), console=Console(file=sys.stderr), redirect_stdout=False, redirect_stderr=False,
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def progress(stage: str, fraction: float) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=1.0)
+        bars.update(tasks[stage], completed=fraction)
+
+    with bars:
+        yield progress
+
+
+def show_fields(fields: Mapping[str, object]) -> None:
+    """``name: value`` lines on stdout."""
+    for name, value in fields.items():
+        typer.echo(f"{name}: {_cell(value)}")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

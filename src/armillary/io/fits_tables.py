@@ -1,0 +1,129 @@
+"""FITS files as tables: opened strictly, found by EXTNAME, columns by name whatever their case.
+
+astropy only warns of a file that ends early and skips an extension whose header is broken; here both are errors, since
+a catalogue that silently lost its end is worse than none.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
+from numpy.typing import NDArray
+
+from armillary.errors import ColumnError, FormatError, InputError
+
+_BROKEN = ("truncated", "Error validating header", "Unexpected extra padding", "END card")
+_DAMAGED = (OSError, EOFError, ValueError, zlib.error, fits.VerifyError, AstropyUserWarning)
+_UNREADABLE = (*_DAMAGED, TypeError, IndexError, KeyError)
+
+
+def existing_file(path: str | os.PathLike[str]) -> Path:
+    """The path, when it is a file that exists and is not empty.
+
+    Raises
+    ------
+    InputError
+        There is nothing at the path, it is a directory, or it may not be read.
+    FormatError
+        The file is empty.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a directory; name a file in it")
+    if not path.exists():
+        raise InputError(f"there is no file {path}; check the path")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} may not be read; check its permissions")
+    if path.is_file() and path.stat().st_size == 0:
+        raise FormatError(f"{path} is empty; write or download it again")
+    return path
+
+
+@contextmanager
+def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
+    """Open a FITS file and read all its headers.
+
+    Raises
+    ------
+    InputError
+        See :func:`existing_file`.
+    FormatError
+        The file is not FITS, ends early or has a broken header; also when its data turn out so inside the block.
+    """
+    path = existing_file(path)
+    with path.open("rb") as stream, warnings.catch_warnings():  # astropy itself leaves a file that it refuses open
+        for message in _BROKEN:
+            warnings.filterwarnings("error", message=f"(?s).*{message}", category=AstropyUserWarning)
+        try:
+            hdus = fits.open(stream, lazy_load_hdus=False)
+        except _UNREADABLE as error:
+            raise FormatError(f"{path} is not readable as FITS: {_first_line(error)}; download it again") from error
+        with hdus:
+            try:
+                yield hdus
+            except _DAMAGED as error:
+                raise FormatError(f"{path} is damaged: {_first_line(error)}; download it again") from error
+
+
+def find_table(hdus: fits.HDUList, name: str | None = None) -> fits.BinTableHDU | fits.TableHDU:
+    """The table of that EXTNAME, or the first one.
+
+    Raises
+    ------
+    FormatError
+        There is no such table; the message lists those that there are.
+    """
+    tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
+    for hdu in tables:
+        if name is None or hdu.name.upper() == name.upper():
+            return hdu
+    there = ", ".join(hdu.name or "(unnamed)" for hdu in tables) or "none"
+    wanted = "no table" if name is None else f"no table named {name}"
+    raise FormatError(f"{hdus.filename()} has {wanted} (tables: {there})")
+
+
+def find_column(hdu: fits.BinTableHDU, name: str) -> str | None:
+    """The column's own spelling of ``name``, exact or else in any case, or None."""
+    if name in hdu.columns.names:
+        return name
+    return next((own for own in hdu.columns.names if own.upper() == name.upper()), None)
+
+
+def read_column(hdu: fits.BinTableHDU, name: str, dtype: Any = None) -> NDArray:
+    """A column as an array of its own in native byte order; an integer column with nulls becomes float, null NaN.
+
+    Raises
+    ------
+    ColumnError
+        The table has no such column; the message lists those that it has.
+    """
+    own = find_column(hdu, name)
+    if own is None:
+        place, there = hdu.fileinfo()["file"].name, ", ".join(hdu.columns.names)
+        raise ColumnError(f"HDU {hdu.name} of {place} has no column {name}; it has {there}")
+    values = np.asarray(hdu.data[own])
+    null = hdu.columns[own].null
+    if values.dtype.kind in "iu" and null not in (None, ""):
+        missing = values == int(null)
+        if missing.any():
+            return np.where(missing, np.nan, values.astype(np.float64))
+    return np.array(values, dtype=dtype or values.dtype.newbyteorder("="), order="C")
+
+
+def read_columns(hdu: fits.BinTableHDU, names: str) -> NDArray[np.float64]:
+    """Columns, named in one string, side by side: (n, k)."""
+    return np.column_stack([read_column(hdu, name, np.float64) for name in names.split()])
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0].rstrip(".") if text else type(error).__name__

@@ -1,0 +1,334 @@
+"""V2: watershed voids with the VIDE, ZOBOV and REVOLVER prunings (Neyrinck 2008; Sutter et al. 2015; Nadathur et al. 2019).
+
+One tessellation, one set of zones and one hierarchy serve all three. They differ in which sets of zones they call a void:
+
+* VIDE: the core zone and the zones that join it above a density of 0.2 of the mean; voids with a dense centre are dropped.
+* ZOBOV: every set in the hierarchy; voids nest, and the last one takes every zone.
+* REVOLVER: every zone by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armillary.cosmology import Cosmology
+from armillary.errors import OptionError
+from armillary.model import BoxRegion, GalaxyCatalog, Membership, SkyMask, VoidCatalog, VoidSurface, Zones
+from armillary.voids.boundaries import zone_boundaries
+from armillary.voids.membership import _codes, nearest_galaxy, scaled_centre_distance, void_of_zone
+from armillary.model import MembershipCode
+from armillary.voids.selection import Limits, Sample, take_sample
+from armillary.voids.stages import Progress, Stages
+from armillary.voids.tessellation import Engine, Tessellation, qhull
+from armillary.voids.watershed import Flood, ZoneLinks, ZoneMap, flood, link_zones, zones_of
+
+PRUNINGS = ("vide", "zobov", "revolver")
+
+
+@dataclass(frozen=True)
+class Watershed:
+    """The tessellation of the tracers, its zones and their hierarchy: what the prunings start from."""
+
+    sample: Sample
+    tessellation: Tessellation
+    volume: NDArray[np.float64]
+    zones: ZoneMap
+    links: ZoneLinks
+    floods: list[Flood]
+
+    @property
+    def zone_volume(self) -> NDArray[np.float64]:
+        """Volume (k,) of each zone [(Mpc/h)^3]."""
+        return self._sum(self.volume)
+
+    def _sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        member = self.zones.zone >= 0
+        return np.bincount(self.zones.zone[member], weights=values[member], minlength=len(self.zones.core))
+
+
+@dataclass(frozen=True, kw_only=True)
+class V2:
+    """The options of the watershed family; lengths in Mpc/h.
+
+    Attributes
+    ----------
+    prunings : which of ``vide, zobov, revolver``.
+    min_radius : a void's effective radius is larger than this.
+    vide_density : linking and central density limit of VIDE, in units of the mean.
+    zobov_significance : keep ZOBOV voids above this many sigma (Neyrinck 2008, eq. 1); None keeps all.
+    z_min, z_max, magnitude_limit : tracers, limits excluded.
+    surfaces : also triangulate the boundaries, for maps.
+    engine : what makes the Delaunay tetrahedra.
+    """
+
+    prunings: Sequence[str] = PRUNINGS
+    min_radius: float = 10.0
+    vide_density: float = 0.2
+    zobov_significance: float | None = None
+    z_min: float | None = None
+    z_max: float | None = None
+    magnitude_limit: float | None = None
+    surfaces: bool = False
+    engine: Engine = qhull
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.prunings if name not in PRUNINGS]
+        if unknown or not self.prunings:
+            raise OptionError(f"prunings are {tuple(self.prunings)}; expected some of {', '.join(PRUNINGS)}")
+        if not self.min_radius > 0.0 or not self.vide_density > 0.0:
+            raise OptionError(f"min_radius is {self.min_radius}, vide_density {self.vide_density}; both must be positive")
+
+    def find(
+        self,
+        galaxies: GalaxyCatalog,
+        *,
+        mask: SkyMask | str | None = None,
+        box: BoxRegion | None = None,
+        cosmo: Cosmology | None = None,
+        workers: int = 1,
+        progress: Progress | None = None,
+    ) -> dict[str, VoidCatalog]:
+        """Find the voids among ``galaxies``: one catalogue for each pruning. Parameters and errors as for VoidFinder.
+
+        The tessellation is one piece of work: ``workers`` serves the neighbour searches only.
+        """
+        stages = Stages(progress)
+        shed = self.watershed(galaxies, mask=mask, box=box, cosmo=cosmo, stages=stages)
+        found: dict[str, VoidCatalog] = {}
+        with stages.stage("membership"):
+            nearest = _zone_of_everyone(shed, workers)
+        used = (cosmo or Cosmology()) if galaxies.on_sky else None
+        for method in self.prunings:
+            with stages.stage(f"pruning: {method}"):
+                found[method] = self._prune(method, shed, nearest, used)
+        for catalogue in found.values():
+            catalogue.seconds.update(stages.seconds)  # type: ignore[attr-defined]
+        return found
+
+    def watershed(
+        self, galaxies: GalaxyCatalog, *, mask=None, box=None, cosmo=None, stages: Stages | None = None
+    ) -> Watershed:
+        """Tessellate the tracers, find the zones and flood them."""
+        stages = stages or Stages()
+        with stages.stage("selection"):
+            limits = Limits(self.z_min, self.z_max, self.magnitude_limit, strict=True)
+            sample = take_sample(galaxies, limits, mask=mask, box=box, cosmo=cosmo, min_radius=self.min_radius)
+        with stages.stage("tessellation"):
+            periodic = sample.region if isinstance(sample.region, BoxRegion) and sample.region.periodic else None
+            tessellation = Tessellation.of(sample.xyz, periodic=periodic, engine=self.engine)
+        with stages.stage("cells"):
+            indptr, indices = tessellation.neighbours
+            volume = tessellation.volumes.copy()
+            if periodic is None:
+                volume[tessellation.edge_cells(sample.region)] = 0.0
+        with stages.stage("zones"):
+            origin = tessellation.origin
+            zones = zones_of(volume, indptr, indices, origin)
+            links = link_zones(
+                volume, zones, indptr, indices, origin, tessellation.sites, tessellation.tetrahedra,
+                tessellation.circumcentres,
+            )
+            floods = flood(links, volume[zones.core])
+        return Watershed(sample, tessellation, volume, zones, links, floods)
+
+    def _prune(self, method: str, shed: Watershed, nearest, cosmo: Cosmology | None) -> VoidCatalog:
+        zone_sets = self._zone_sets(method, shed)
+        cells = _CellSums(shed)
+        radius = np.cbrt(3.0 * np.array([cells.volume[zones].sum() for zones in zone_sets]) / (4.0 * np.pi))
+        keep = radius > self.min_radius
+        positive = shed.volume[shed.volume > 0.0]
+        if method == "vide" and len(positive):
+            keep &= radius > positive.mean() ** (1.0 / 3.0)
+        zone_sets = [zones for zones, kept in zip(zone_sets, keep, strict=True) if kept]
+        centre = np.array([cells.centre(zones) for zones in zone_sets]).reshape(-1, 3)
+        radius = radius[keep]
+        if method == "vide" and len(radius):
+            hollow = self._hollow(shed, centre, radius, positive.mean())
+            zone_sets = [zones for zones, kept in zip(zone_sets, hollow, strict=True) if kept]
+            centre, radius = centre[hollow], radius[hollow]
+        return self._catalogue(method, shed, zone_sets, centre, radius, cells, nearest, cosmo)
+
+    def _zone_sets(self, method: str, shed: Watershed) -> list[NDArray[np.int64]]:
+        if method == "revolver":
+            return [np.array([zone]) for zone in range(len(shed.zones.core))]
+        if method == "zobov":
+            limit = self.zobov_significance
+            floods = shed.floods if limit is None else [
+                f for f in shed.floods if f.saddle == 0.0 or significance(f.core_volume / f.saddle) >= limit
+            ]
+            return [f.zones for f in floods]
+        positive = shed.volume[shed.volume > 0.0]
+        threshold = positive.mean() / self.vide_density if len(positive) else np.inf
+        return [f.zones[(f.joined >= threshold) | (np.arange(len(f.zones)) == 0)] for f in shed.floods]
+
+    def _hollow(self, shed: Watershed, centre, radius, mean_volume: float) -> NDArray[np.bool_]:
+        """True where fewer galaxies than ``vide_density`` of the mean lie within a quarter of the radius."""
+        from scipy.spatial import cKDTree
+
+        region = shed.sample.region
+        if isinstance(region, BoxRegion) and region.periodic:
+            tree = cKDTree(np.mod(shed.sample.xyz - region.low, region.size), boxsize=region.size)
+            centre = np.mod(centre - region.low, region.size)
+        else:
+            tree = cKDTree(shed.sample.xyz)
+        count = tree.query_ball_point(centre, radius / 4.0, return_length=True)
+        return count / (4.0 / 3.0 * np.pi * (radius / 4.0) ** 3) < self.vide_density / mean_volume
+
+    def _catalogue(self, method, shed: Watershed, zone_sets, centre, radius, cells, nearest, cosmo) -> VoidCatalog:
+        k = len(shed.zones.core)
+        void0, void1 = np.full(k, -1, dtype=np.int64), np.full(k, -1, dtype=np.int64)
+        for void, zones in enumerate(zone_sets):
+            void0[zones] = np.where(void0[zones] < 0, void, void0[zones])
+            void1[zones] = void
+        region, sample = shed.sample.region, shed.sample
+        near_edge = np.zeros(k, dtype=bool)
+        member = shed.zones.zone >= 0
+        near_edge[shed.zones.zone[member & shed.zones.near_edge]] = True
+        edge = np.array([int(near_edge[zones].any()) for zones in zone_sets], dtype=np.int64)
+        total, border = boundary_areas(shed.links, zone_sets, k)
+        surface: VoidSurface | None = None
+        if self.surfaces:
+            surface = zone_boundaries(shed.tessellation, shed.zones.zone, zone_sets)
+        zones = Zones(
+            void0=void0, void1=void1, galaxy=sample.rows, xyz=sample.xyz, zone=shed.zones.zone, depth=shed.zones.depth,
+            edge=shed.volume == 0.0, out=~region.contains(sample.xyz), volume=cells.volume,
+            axes=np.array([cells.axes(zones, c) for zones, c in zip(zone_sets, centre, strict=True)]).reshape(-1, 3, 3),
+            total_area=total, edge_area=border, surface=surface,
+        )
+        if isinstance(region, BoxRegion) and region.periodic:
+            centre = np.mod(centre - region.low, region.size) + region.low
+        parameters = self._parameters(method, shed)
+        if method == "zobov" and zone_sets and len(zone_sets[-1]) == k:
+            parameters["root_void"] = len(zone_sets) - 1
+        catalogue = VoidCatalog(
+            method=method, centre=centre, radius=radius, r_eff=radius.copy(), r_eff_uncertainty=np.zeros(len(radius)),
+            edge=edge, parameters=parameters, region=region, cosmo=cosmo, zones=zones, seconds={},
+        )
+        return _with_membership(catalogue, sample, nearest)
+
+    def _parameters(self, method: str, shed: Watershed) -> dict[str, object]:
+        parameters: dict[str, object] = {
+            "min_radius": self.min_radius, "z_min": self.z_min, "z_max": self.z_max,
+            "magnitude_limit": self.magnitude_limit, "engine": self.engine.__name__,
+            "tracers": len(shed.sample.rows), "edge_cells": int((shed.volume == 0.0).sum()),
+            "zones": len(shed.zones.core), "duplicates": shed.sample.duplicates, "masked": shed.sample.masked,
+        }
+        if method == "vide":
+            parameters["vide_density"] = self.vide_density
+        if method == "zobov":
+            parameters["zobov_significance"] = self.zobov_significance
+        return parameters
+
+
+class _CellSums:
+    """Volume, first and second moments of zones, each about the position of the zone's core, so that sums keep their digits."""
+
+    def __init__(self, shed: Watershed) -> None:
+        self.core = shed.sample.xyz[shed.zones.core]
+        zone, member = shed.zones.zone, shed.zones.zone >= 0
+        offset = shed.sample.xyz[member] - self.core[zone[member]]
+        region = shed.sample.region
+        self.period = region.size if isinstance(region, BoxRegion) and region.periodic else None
+        if self.period is not None:
+            offset -= self.period * np.round(offset / self.period)
+        k, weight = len(self.core), shed.volume[member]
+
+        def total(values):
+            return np.bincount(zone[member], weights=values, minlength=k)
+
+        self.volume = total(weight)
+        self.first = np.stack([total(weight * offset[:, i]) for i in range(3)], axis=1)
+        self.second = np.stack(
+            [np.stack([total(weight * offset[:, i] * offset[:, j]) for j in range(3)], axis=1) for i in range(3)], axis=1
+        )
+
+    def _cores(self, zones):
+        """Core positions of the zones, unwrapped to lie near the first one."""
+        core = self.core[zones]
+        if self.period is not None:
+            core = core - self.period * np.round((core - core[0]) / self.period)
+        return core
+
+    def centre(self, zones: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Volume-weighted mean position (3,) of the galaxies."""
+        return (self._cores(zones) * self.volume[zones, None] + self.first[zones]).sum(axis=0) / self.volume[zones].sum()
+
+    def axes(self, zones: NDArray[np.int64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Semi-axes (3, 3), longest first, of the uniform ellipsoid with the void's second moments about its centre."""
+        volume, first = self.volume[zones], self.first[zones]
+        shift = self._cores(zones) - centre
+        cross = np.einsum("za,zb->ab", shift, first)
+        moment = self.second[zones].sum(axis=0) + cross + cross.T + np.einsum("z,za,zb->ab", volume, shift, shift)
+        values, vectors = np.linalg.eigh(moment / volume.sum())
+        return (np.sqrt(np.maximum(5.0 * values, 0.0)) * vectors).T[::-1]
+
+
+def significance(density_contrast: float) -> float:
+    """Sigmas of a ZOBOV void whose lowest pass has ``density_contrast`` times its core density.
+
+    The chance that Poisson noise makes such a void is P(r) = exp(-5.12 (r - 1) - 0.28 (r - 1)^2.8), Neyrinck (2008), eq. 1.
+    """
+    from scipy.special import erfcinv
+
+    excess = density_contrast - 1.0
+    chance = np.exp(-5.12 * excess - 0.28 * excess**2.8)
+    return float(np.sqrt(2.0) * erfcinv(max(chance, 1e-300)))
+
+
+def boundary_areas(links: ZoneLinks, zone_sets, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Boundary area (v,) of sets of zones, and the part of it that borders on edge cells (v,) [(Mpc/h)^2].
+
+    A set's boundary is the sum over its zones less twice what they share: only links that touch the set are looked at.
+    """
+    first = np.concatenate((links.first, links.second))
+    second = np.concatenate((links.second, links.first))
+    area = np.concatenate((links.area, links.area))
+    order = np.argsort(first, kind="stable")
+    first, second, area = first[order], second[order], area[order]
+    start = np.searchsorted(first, np.arange(k + 1))
+    total, border = np.zeros(len(zone_sets)), np.zeros(len(zone_sets))
+    inside = np.zeros(k + 1, dtype=bool)
+    for void, zones in enumerate(zone_sets):
+        rows = np.concatenate([np.arange(start[z], start[z + 1]) for z in zones])
+        inside[zones] = True
+        total[void] = area[rows][~inside[second[rows]]].sum()
+        border[void] = area[rows][second[rows] == k].sum()
+        inside[zones] = False
+    return total, border
+
+
+def _zone_of_everyone(shed: Watershed, workers: int) -> NDArray[np.int64]:
+    """Tracer (n,) whose cell each galaxy of the catalogue lies in."""
+    sample = shed.sample
+    tracer = np.full(len(sample.everyone), -1, dtype=np.int64)
+    tracer[sample.rows] = np.arange(len(sample.rows))
+    others = np.flatnonzero(tracer < 0)
+    if len(others):
+        tracer[others] = nearest_galaxy(sample.xyz, sample.everyone[others], sample.region)
+    return tracer
+
+
+def _with_membership(catalogue: VoidCatalog, sample: Sample, nearest) -> VoidCatalog:
+    from dataclasses import replace
+
+    zones = catalogue.zones
+    assert zones is not None
+    zone = zones.zone[nearest]
+    void = void_of_zone(catalogue, zone)
+    code = _codes(void, sample.everyone, sample.region, 0.0)
+    code[(code == MembershipCode.WALL) & (zone < 0)] = MembershipCode.NEAR_EDGE
+    tracer = np.zeros(len(nearest), dtype=bool)
+    tracer[sample.rows] = True
+    proper = np.arange(len(catalogue)) != catalogue.parameters.get("root_void", -1)
+    distance = scaled_centre_distance(sample.everyone, catalogue.centre[proper], catalogue.r_eff[proper], sample.region)
+    return replace(
+        catalogue,
+        membership=Membership(
+            code=code, tracer=tracer, void=void, centre_distance=distance,
+            zone=np.where(code == MembershipCode.OUTSIDE, -1, zone),
+        ),
+    )
