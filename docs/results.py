@@ -18,7 +18,7 @@ RADII = np.array([10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 25.0])
 
 
 def draw_results():
-    """Every picture, and a table, by name: the survey on the sky, slices, radii, the map, and how well planted voids are recovered."""
+    """Every picture by name, and a table: sky, slices, radii, map, and how well planted voids are recovered."""
     cosmo = Cosmology(omega_m=0.3)
     survey = MockSurvey().make(rng=np.random.default_rng(1), cosmo=cosmo)
     galaxies = survey.tracers()

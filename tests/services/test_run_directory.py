@@ -123,6 +123,19 @@ def test_failure_leaves_an_existing_empty_folder_empty(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_failure_before_the_first_saved_result_takes_what_was_written_along(tmp_path):
+    def interrupted_run():
+        with open_run(tmp_path / "run", record()) as run:
+            run.write(".unfinished/vide.npz", lambda file: file.write_text("rows"))
+            run.write("vide.fits", lambda file: file.write_text("voids"))
+            run.record = record()  # as when Ctrl-C comes between the renaming and the noting of a file
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_run()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_failure_after_a_result_keeps_it(tmp_path):
     def interrupted_run():
         with open_run(tmp_path / "run", record()) as run:

@@ -15,7 +15,8 @@ Some galaxies are satellites, spread around a galaxy of the densest places, whic
 inside a few Mpc/h, as haloes do.
 
 The default amplitude is below the real universe's sigma_8 of 0.8 because the planted voids bring variance of their own:
-together they give xi(r) close to (r / 5.5 Mpc/h)^-1.8 (Zehavi et al. 2005, ApJ 630, 1) between 1 and 15 Mpc/h.
+together they give xi(r) close to (r / 5.5 Mpc/h)^-1.8 (Zehavi et al. 2005, ApJ 630, 1) within
+a factor 2 between 1 and 10 Mpc/h.
 
 The method fails below the smoothing length, where the satellites alone set the clustering, and has no redshift
 evolution: the z = 0 web fills the volume.
@@ -188,7 +189,8 @@ class WebRealisation:
         expected = 0.0
         for i in range(shape[0]):
             here = share(self.low + (plane + np.array([i + 0.5, 0.5, 0.5])) * step)
-            wanted = density * np.prod(step) * here * np.exp(web.bias * self.delta[i].ravel().astype(np.float64)) / mean
+            biased = np.exp(web.bias * self.delta[i].ravel().astype(np.float64)) / mean
+            wanted = density * np.prod(step) * here * biased
             expected += wanted.sum()
             cell = np.repeat(np.arange(len(plane)), rng.poisson((1.0 - web.satellite_fraction) * wanted))
             made.append(self.low + (plane[cell] + np.array([i, 0.0, 0.0]) + rng.random((len(cell), 3))) * step)

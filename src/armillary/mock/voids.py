@@ -29,7 +29,6 @@ from armillary.errors import InputError, OptionError
 from armillary.mock.clustering import WebRealisation
 from armillary.model import Region
 
-
 #: Random places tried for void centres, in a volume of the cube of the smallest radius.
 _PLACES = 8.0
 

@@ -40,6 +40,7 @@ class RunDirectory:
         self.record = record
         self.resumed = resumed
         self.kept = bool(record.outputs)
+        self._begun: list[str] = []
 
     @property
     def finished(self) -> bool:
@@ -74,6 +75,7 @@ class RunDirectory:
             The disk is full or the place is not writable.
         """
         file = self.path / name
+        self._begun.append(name)
         with storing(file):
             file.parent.mkdir(exist_ok=True)
         with atomic_path(file) as temporary:
@@ -116,7 +118,7 @@ class RunDirectory:
         """Remove the record and the results written so far; the directory stays."""
         with suppress(OSError):
             (self.path / RECORD).unlink(missing_ok=True)
-            for name in self.record.outputs:
+            for name in self._begun:
                 self.discard(name)
             for entry in self.path.iterdir():
                 if entry.is_dir():

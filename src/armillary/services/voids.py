@@ -273,7 +273,7 @@ def _find(
     survey = request.geometry == "survey"
     limits: dict[str, Any] = {"z_min": request.z_min, "z_max": request.z_max, "magnitude_limit": request.magnitude_limit}
     data: dict[str, Any] = {
-        "mask": mask, "box": None if survey else _box(request, galaxies),
+        "mask": mask, "box": _box(request),
         "cosmo": request.cosmo if survey else None, "workers": workers,
     }
     if "voidfinder" in request.methods and "voidfinder" not in catalogs:
@@ -288,11 +288,9 @@ def _find(
     return {method: catalogs[method] for method in request.methods}
 
 
-def _box(request: FindVoids, galaxies: GalaxyCatalog) -> BoxRegion:
-    if request.box is not None:
-        return replace(request.box, periodic=request.geometry == "periodic")
-    low, high = galaxies.positions().min(axis=0), galaxies.positions().max(axis=0)
-    return BoxRegion(tuple(low.tolist()), tuple(high.tolist()))
+def _box(request: FindVoids) -> BoxRegion | None:
+    """The box with its period, or None for the extent of the points."""
+    return None if request.box is None else replace(request.box, periodic=request.geometry == "periodic")
 
 
 def _keep(run: RunDirectory, catalog: VoidCatalog) -> VoidCatalog:

@@ -21,6 +21,9 @@ from armillary.voids.footprint import Footprint, inside, inside_each
 #: A position is near the edge when a step of this length along x, y or z leaves the region [Mpc/h].
 EDGE_DISTANCE = 10.0
 
+#: Wall galaxies lie on the surface of holes, that is within rounding of it; this fraction of the squared radius is surface.
+_ON_SURFACE = 1e-8
+
 
 def classify(xyz: ArrayLike, voids: VoidCatalog) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """Membership code (n,) and void (n,), -1 for none, of positions (n, 3) [Mpc/h].
@@ -197,7 +200,7 @@ def _first_sphere(xyz, centre, radius, low, cell, shape, start, spheres):
         for k in range(start[key], start[key + 1]):
             j = spheres[k]
             dx, dy, dz = xyz[i, 0] - centre[j, 0], xyz[i, 1] - centre[j, 1], xyz[i, 2] - centre[j, 2]
-            if dx * dx + dy * dy + dz * dz < radius[j] * radius[j]:
+            if dx * dx + dy * dy + dz * dz < radius[j] * radius[j] * (1.0 - _ON_SURFACE):
                 out[i] = j
                 break
     return out

@@ -157,7 +157,7 @@ def _share(
 ) -> RecoveredShare:
     limits = np.asarray(edges, dtype=np.float64)
     if limits.ndim != 1 or len(limits) < 2 or not (np.diff(limits) > 0.0).all():
-        raise OptionError(f"radius bin edges are {edges}; expected at least two increasing values in Mpc/h")
+        raise OptionError(f"radius bin edges are {limits}; expected at least two increasing values in Mpc/h")
     if where is None:
         where = np.ones(len(radius), dtype=bool)
     elif where.shape != radius.shape:
@@ -169,10 +169,12 @@ def _share(
 
 
 def _spheres(centre: ArrayLike, radius: ArrayLike, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r = np.atleast_1d(np.asarray(radius, dtype=np.float64))
-    xyz = np.asarray(centre, dtype=np.float64).reshape(-1, 3) if np.size(centre) else np.empty((0, 3))
-    if xyz.shape != (r.size, 3) or r.ndim != 1:
-        raise InputError(f"{name} voids have centres of shape {np.shape(centre)} and radii of shape {r.shape}; "
+    r = np.asarray(radius, dtype=np.float64)
+    xyz = np.asarray(centre, dtype=np.float64)
+    if not r.size and not xyz.size:
+        return np.empty((0, 3)), np.empty(0)
+    if r.ndim != 1 or xyz.shape != (r.size, 3):
+        raise InputError(f"{name} voids have centres of shape {xyz.shape} and radii of shape {r.shape}; "
                          "expected (n, 3) and (n,)")
     if not np.isfinite(xyz).all() or not (np.isfinite(r) & (r > 0.0)).all():
         raise InputError(f"{name} voids have centres or radii that are not finite and positive; remove them first")

@@ -126,7 +126,7 @@ def _periodic(cls, points: NDArray[np.float64], box: BoxRegion, engine: Engine) 
     low, size = np.array(box.low), box.size
     if ((points < low) | (points >= low + size)).any():
         raise CoordinateError(f"points lie outside the periodic box {box.low} to {box.high}; wrap them into it first")
-    pad = min(2.5 * (box.volume / len(points)) ** (1.0 / 3.0), 0.5 * float(size.min()))
+    pad = 2.5 * (box.volume / len(points)) ** (1.0 / 3.0)
     while True:
         sites, origin = _with_images(points, low, size, pad)
         tetrahedra, adjacent = engine(sites)
@@ -134,8 +134,8 @@ def _periodic(cls, points: NDArray[np.float64], box: BoxRegion, engine: Engine) 
         needed = _certified_pad(sites, tetrahedra[keep], low, size)
         if not (adjacent[keep] < 0).any() and needed <= pad:
             break
-        pad = min(max(1.4 * pad, 1.05 * needed), 2.0 * max(pad, float(size.max())))
-        if pad > 3.0 * float(size.max()):
+        pad = max(1.4 * pad, min(1.05 * needed, 2.0 * pad))
+        if pad > 4.0 * float(size.max()):
             raise CoordinateError(f"{len(points)} points do not fill the periodic box enough to tessellate it; {_ADVICE}")
     # Only tetrahedra at a point of the box are final; their own hull lies in the padding and is nobody's boundary.
     final = np.ascontiguousarray(tetrahedra[keep])
@@ -159,6 +159,8 @@ def _with_images(points, low, size, pad):
 def _certified_pad(sites, tetrahedra, low, size) -> float:
     """How far the circumspheres of the tetrahedra reach out of the box [Mpc/h]; infinite when one is flat."""
     centre = circumcentres(sites, tetrahedra)
+    if not np.isfinite(centre).all():
+        return np.inf
     radius = np.linalg.norm(centre - sites[tetrahedra[:, 0]], axis=1)
     reach = np.maximum(low - (centre - radius[:, None]), (centre + radius[:, None]) - (low + size)).max()
-    return float(reach) if np.isfinite(reach) else np.inf
+    return float(reach)
