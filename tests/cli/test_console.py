@@ -9,7 +9,7 @@ import pytest
 
 import armillary
 from armillary.cli.arguments import parse_box, parse_columns
-from armillary.cli.console import progress_bars, show_table
+from armillary.cli.console import show_table, watching
 from armillary.errors import OptionError
 
 HEAVY = ("numpy", "scipy", "astropy", "numba", "matplotlib", "plotly", "pyarrow", "skimage", "pydantic_settings")
@@ -95,14 +95,16 @@ def test_table_is_whole_in_a_pipe(capsys):
     assert "1,234,567" in printed
 
 
-def test_progress_bars_go_to_stderr_and_only_when_wanted(capsys):
-    for shown in (True, False):
-        with progress_bars(shown) as progress:
-            progress("grow", 0.5)
-            progress("grow", 1.0)
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        assert ("grow" in captured.err) == shown
+@pytest.mark.parametrize("shown", [True, False])
+def test_words_and_progress_go_to_stderr_and_bars_only_when_wanted(capsys, shown):
+    with watching(shown) as (progress, say):
+        progress("growth", 0.5)
+        say("a [bracketed] word,\non two lines")
+        progress("growth", 1.0)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "armillary: a [bracketed] word, on two lines\n" in captured.err
+    assert ("growth" in captured.err) == shown
 
 
 def test_mock_survey_is_a_catalogue_a_mask_and_a_truth(cli, tmp_path):

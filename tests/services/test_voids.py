@@ -7,6 +7,7 @@ import pytest
 
 from armillary.cosmology import Cosmology
 from armillary.errors import OptionError
+from armillary.io.desivast import read_desivast
 from armillary.model import BoxRegion
 from armillary.model.voids import METHODS
 from armillary.services.kernels import kernels_are_compiled
@@ -29,6 +30,12 @@ def request(box_file, out, **changes):
     return FindVoids(box_file, out, **(options | changes))
 
 
+@pytest.fixture(scope="module")
+def found(box_file, tmp_path_factory):
+    """A finished run of VoidFinder."""
+    return find_voids(request(box_file, tmp_path_factory.mktemp("runs") / "run"))
+
+
 def test_call_prints_nothing_and_reports_stages_to_their_end(box_file, tmp_path, capfd):
     fractions: dict[str, list[float]] = {}
     sentences = []
@@ -46,20 +53,16 @@ def test_call_prints_nothing_and_reports_stages_to_their_end(box_file, tmp_path,
     assert result.methods["voidfinder"]["max_r_eff"] > 17.0
 
 
-def test_one_void_is_where_it_was_planted(box_file, tmp_path):
-    find_voids(request(box_file, tmp_path / "run", methods=("voidfinder", "revolver")))
-    from armillary.io.desivast import read_desivast
-
-    voids = read_desivast(tmp_path / "run" / "voidfinder.fits")
+def test_one_void_is_where_it_was_planted(found):
+    voids = read_desivast(found.out / "voidfinder.fits")
     largest = np.argmax(voids.radius)
     np.testing.assert_allclose(voids.centre[largest], 30.0, atol=3.0)
 
 
-def test_figures_are_json(box_file, tmp_path):
-    result = find_voids(request(box_file, tmp_path / "run"))
-    figures = json.loads(to_json(result.figures()))
-    assert figures["methods"]["voidfinder"] == result.methods["voidfinder"]
-    assert figures["out"] == str(tmp_path / "run")
+def test_figures_are_json(found):
+    figures = json.loads(to_json(found.figures()))
+    assert figures["methods"]["voidfinder"] == found.methods["voidfinder"]
+    assert figures["out"] == str(found.out)
     assert figures["galaxies"] == figures["rows"] > 1500
 
 
@@ -94,8 +97,8 @@ def test_configuration_names_every_option_that_changes_a_result(box_file, tmp_pa
     assert (configuration["omega_m"], configuration["h"]) == (0.26, 0.7)
 
 
-def test_kernels_that_ran_are_known_to_be_compiled(box_file, tmp_path):
-    find_voids(request(box_file, tmp_path / "run"))
+@pytest.mark.usefixtures("found")
+def test_kernels_that_ran_are_known_to_be_compiled():
     assert kernels_are_compiled("armillary.voids")
 
 

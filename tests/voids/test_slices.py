@@ -127,6 +127,11 @@ def test_every_place_belongs_to_one_watershed_void_at_most():
     assert slice_.void_area == pytest.approx(10_000.0, rel=0.01)
 
 
+def test_the_void_that_takes_every_zone_is_not_shown():
+    catalog = replace(lattice_zones([0, 0, 1, 1, 1, 1, 1, 1, 1, 1]), parameters={"root_void": 1})
+    assert set(slice_voids(catalog, PlaneCut(2, 45.0)).outline_void) == {0}
+
+
 def test_a_sphere_across_a_periodic_face_shows_on_both_sides():
     box = replace(BOX, periodic=True)
     slice_ = slice_voids(spheres([[98, 50, 3]], [10.0], region=box), PlaneCut(2, 99.0), resolution=0.25)

@@ -70,8 +70,7 @@ class Commands(TyperGroup):
 
 def say(sentence: str) -> None:
     """One line for a person, on stderr."""
-    line = " ".join(sentence.split())
-    typer.echo(f"armillary: {line}", err=True)
+    typer.echo(_line(sentence), err=True)
 
 
 def show_json(value: Any) -> None:
@@ -99,23 +98,24 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
 
 
 @contextmanager
-def progress_bars(shown: bool | None) -> Iterator[Callable[[str, float], None]]:
-    """A ``progress(stage, fraction)`` that draws one bar per stage on stderr.
+def watching(bars_shown: bool | None) -> Iterator[tuple[Callable[[str, float], None], Callable[[str], None]]]:
+    """A ``progress(stage, fraction)`` that draws a bar per stage on stderr, and a ``say`` that does not break them.
 
     Parameters
     ----------
-    shown : True or False, or None for only when stderr is a terminal.
+    bars_shown : True or False, or None for only when stderr is a terminal.
     """
-    if not (sys.stderr.isatty() if shown is None else shown):
-        yield lambda stage, fraction: None
+    if not (sys.stderr.isatty() if bars_shown is None else bars_shown):
+        yield lambda stage, fraction: None, say
         return
 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+    console = Console(file=sys.stderr)
     bars = Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=32), TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(), console=Console(file=sys.stderr), redirect_stdout=False, redirect_stderr=False,
+        TimeElapsedColumn(), console=console, redirect_stdout=False, redirect_stderr=False,
     )
     tasks: dict[str, TaskID] = {}
 
@@ -124,14 +124,21 @@ def progress_bars(shown: bool | None) -> Iterator[Callable[[str, float], None]]:
             tasks[stage] = bars.add_task(stage, total=1.0)
         bars.update(tasks[stage], completed=fraction)
 
+    def say_above(sentence: str) -> None:
+        console.print(_line(sentence), markup=False, highlight=False, soft_wrap=True)
+
     with bars:
-        yield progress
+        yield progress, say_above
 
 
 def show_fields(fields: Mapping[str, object]) -> None:
     """``name: value`` lines on stdout."""
     for name, value in fields.items():
         typer.echo(f"{name}: {_cell(value)}")
+
+
+def _line(sentence: str) -> str:
+    return f"armillary: {' '.join(sentence.split())}"
 
 
 def _cell(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from armillary.cli.arguments import parse_box, parse_columns
-from armillary.cli.console import progress_bars, say, show_json, show_table
+from armillary.cli.console import say, show_json, show_table, watching
 
 if TYPE_CHECKING:
     from armillary.cosmology import Cosmology
@@ -120,12 +120,12 @@ def find(
         magnitude_column=magnitude_column, mask=mask, box=parse_box(box_size, periodic=geometry is Geometry.periodic),
         cosmo=services.cosmo, drop_invalid=drop_invalid, surfaces=surfaces,
     )
-    with progress_bars(services.settings.progress) as progress:
-        result = services.find_voids(request, progress=progress, say=say)
+    with watching(services.settings.progress) as (progress, say_meanwhile):
+        result = services.find_voids(request, progress=progress, say=say_meanwhile)
     if json:
         show_json(result.figures())
     else:
-        show_table("Voids (lengths in Mpc/h)", *_table(result.methods))
+        show_table("Voids: median and largest R_eff in Mpc/h", *_table(result.methods))
     if result.reused:
         say(f"reused from an earlier start of this run: {', '.join(result.reused)}")
     say(f"results in {result.out}; open {result.report}")
@@ -211,7 +211,7 @@ def _cosmo(omega_m: float | None) -> Cosmology | None:
 
 def _table(methods: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[object]]]:
     """One row per method, for a person; 80 columns wide."""
-    columns = ["method", "voids", "made of", "edge 0/1/2", "median R_eff", "largest", "tracers inside"]
+    columns = ["method", "voids", "made of", "edge 0/1/2", "R_eff", "largest", "tracers in"]
     rows: list[list[object]] = []
     for method, figures in methods.items():
         parts = next(name for name in ("holes", "zones") if name in figures)

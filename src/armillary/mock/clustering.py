@@ -15,8 +15,8 @@ Some galaxies are satellites, spread around a galaxy of the densest places, whic
 inside a few Mpc/h, as haloes do.
 
 The default amplitude is below the real universe's sigma_8 of 0.8 because the planted voids bring variance of their own:
-together they give xi(r) close to (r / 5.5 Mpc/h)^-1.8 (Zehavi et al. 2005, ApJ 630, 1) within
-a factor 2 between 1 and 10 Mpc/h.
+together they give xi(r) = (r / 5.5 Mpc/h)^-1.8 (Zehavi et al. 2005, ApJ 630, 1) within a factor 2 between 1 and 10
+Mpc/h.
 
 The method fails below the smoothing length, where the satellites alone set the clustering, and has no redshift
 evolution: the z = 0 web fills the volume.

@@ -55,7 +55,8 @@ class MockSurvey:
     With the defaults about 20,000 galaxies are brighter than M_r = -20 and the volume is complete to that magnitude,
     as the samples of SDSS DR7 and the DESI Bright Galaxy Survey that void catalogues are made from. Galaxies inside
     planted voids are fainter, by a shift of M* (Hoyle et al. 2005, ApJ 620, 618, find 0.9 mag), so that the
-    tracers of a void are sparser than its galaxies.
+    tracers of a void are sparser than its galaxies, and those of the whole volume a few percent sparser than the
+    luminosity function says.
 
     Attributes
     ----------

@@ -84,11 +84,24 @@ class GalaxyCatalog:
         """True for a survey catalogue, False for a box."""
         return self.xyz is None
 
+    @property
+    def sky(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.floating]]:
+        """ra, dec [deg] and z of a survey catalogue.
+
+        Raises
+        ------
+        InputError
+            For a box.
+        """
+        if self.ra is None or self.dec is None or self.z is None:
+            raise InputError("this catalogue is a box: it has positions, not ra, dec and z")
+        return self.ra, self.dec, self.z
+
     def invalid_rows(self) -> NDArray[np.bool_]:
         """(n,) True where a coordinate is NaN or infinite, z is not positive, or dec is beyond the poles."""
         if self.xyz is not None:
-            return ~np.isfinite(self.xyz).all(axis=1)
-        return invalid_sky_rows(self.ra, self.dec, self.z)
+            return np.asarray(~np.isfinite(self.xyz).all(axis=1))
+        return invalid_sky_rows(*self.sky)
 
     def positions(self, cosmo: Cosmology | None = None) -> NDArray[np.float64]:
         """Comoving Cartesian positions (n, 3) [Mpc/h].
@@ -102,7 +115,8 @@ class GalaxyCatalog:
             return self.xyz
         if cosmo is None:
             raise InputError("redshifts need a cosmology to become distances; pass cosmo=Cosmology(omega_m=...)")
-        return sky_to_cartesian(self.ra, self.dec, cosmo.comoving_distance(self.z))
+        ra, dec, z = self.sky
+        return sky_to_cartesian(ra, dec, cosmo.comoving_distance(z))
 
     def select(self, rows: NDArray) -> GalaxyCatalog:
         """The galaxies at ``rows`` (a boolean (n,) or an index array), in that order."""

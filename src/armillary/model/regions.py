@@ -60,7 +60,7 @@ class BoxRegion:
         xyz = np.asarray(xyz, dtype=np.float64)
         if self.periodic:
             return np.ones(xyz.shape[:-1], dtype=bool)
-        return ((xyz >= self.low) & (xyz <= self.high)).all(axis=-1)
+        return np.asarray(((xyz >= self.low) & (xyz <= self.high)).all(axis=-1))
 
     @property
     def volume(self) -> float:

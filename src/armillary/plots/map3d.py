@@ -135,7 +135,7 @@ def _mesh(catalog: VoidCatalog, surface: SurfaceLike, edge: int, *, visible: boo
     void[surface.faces[wanted]] = face_void[wanted][:, None]
     void = void[used]
     x, y, z = np.ascontiguousarray(surface.vertices[used].T, dtype=np.float32)
-    count = int((catalog.edge == edge).sum())
+    count = len(np.unique(void))
     name = METHOD_NAMES[catalog.method]
     layer = _Layer(catalog.method, edge)
     return go.Mesh3d(

@@ -133,8 +133,8 @@ def plot_slice(slice_: SliceLike, *, title: bool = True, ax: Axes | None = None)
     Void interiors are filled with the method's colour (paler for edge voids), galaxies inside voids carry it, and all
     other galaxies are grey.
     """
-    width = 9.0 if _is_cone(slice_) else 5.8
-    ax = own_axes(ax, width=width, height=width * _aspect(slice_) + 0.9)
+    width, spare = (9.0, 0.3) if _is_cone(slice_) else (5.8, 0.9)
+    ax = own_axes(ax, width=width, height=width * _aspect(slice_) + spare)
     for curve in slice_.footprint:
         ax.add_patch(PathPatch(Path(curve, closed=True), facecolor="#f5f6f8", edgecolor=RULE, linewidth=0.7, zorder=0))
     colour = METHOD_COLOURS[slice_.method]

@@ -71,7 +71,8 @@ def render_report(
     searched = _searched(len(galaxies), catalogs)
     title = title or f"Cosmic voids in {_input_name(galaxies, record)}"
     surfaces = {
-        method: outline_surface(catalog, max_vertices=_VERTICES[method]) for method, catalog in catalogs.items()
+        method: outline_surface(catalog, _drawn(catalog), max_vertices=_VERTICES[method])
+        for method, catalog in catalogs.items()
     }
     figure = void_map(catalogs, surfaces, xyz[searched], max_galaxies=max_galaxies)
     first = next(iter(catalogs), None)
@@ -150,6 +151,12 @@ def _searched(n: int, catalogs: Mapping[str, VoidCatalog]) -> NDArray[np.bool_]:
     return np.any([membership.code != MembershipCode.OUTSIDE for membership in known], axis=0)
 
 
+def _drawn(catalog: VoidCatalog) -> NDArray[np.int64]:
+    """The voids that the map shows: all but the watershed void that takes every zone, which would hide the others."""
+    voids = np.arange(len(catalog))
+    return voids[voids != catalog.parameters.get("root_void", -1)]
+
+
 def _input_name(galaxies: GalaxyCatalog, record: RunRecord) -> str:
     return PurePath(next(iter(record.inputs), galaxies.name)).name
 
@@ -208,7 +215,10 @@ def _warnings(catalogs: Mapping[str, VoidCatalog], record: RunRecord) -> list[st
     if empty:
         out.append(f"No void was found by {', '.join(empty)}.")
     if "zobov" in catalogs and len(catalogs["zobov"]):
-        out.append("ZOBOV voids nest: a zone can lie in several, and the largest void holds all others.")
+        out.append(
+            "ZOBOV voids nest: a zone can lie in several. The void that takes every zone says nothing, so it is not drawn "
+            "and being in it alone does not count."
+        )
     return out
 
 
@@ -253,8 +263,8 @@ def _pair(first: int | None, second: int | None) -> str:
 def _share(part: int | None, whole: int | None, fraction: float | None) -> str:
     if fraction is None:
         return _NOTHING if part is None else f"{part:,}"
-    return f"{100.0 * fraction:.1f} %" if part is None or whole is None else (
-        f"{part:,} of {whole:,} ({100.0 * fraction:.1f} %)")
+    return f"{100.0 * fraction:.1f}\u00a0%" if part is None or whole is None else (
+        f"{part:,} of {whole:,} ({100.0 * fraction:.1f}\u00a0%)")
 
 
 def _figure(ax: Any) -> Any:

@@ -62,7 +62,10 @@ def zone_boundaries(tessellation: Tessellation, zone: NDArray[np.int64], zone_se
 
 @njit(cache=True)
 def _facet_records(label, origin, tetrahedra, n_points):
-    """For every edge between differently labelled cells, once per tetrahedron around it: lower-labelled point, other site, tetrahedron."""
+    """For every edge between differently labelled cells, once per tetrahedron around it, the three of them.
+
+    The first is the point with the lower label, the second the site at the other end, the third the tetrahedron.
+    """
     count = 0
     for t in range(len(tetrahedra)):
         for i in range(4):

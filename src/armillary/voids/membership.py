@@ -1,8 +1,8 @@
 """Where do galaxies, or any other positions, stand with respect to the voids?
 
 A position is in a VoidFinder void when it lies strictly inside any of its holes, and in a watershed void when the
-tessellated galaxy nearest to it belongs to one: its Voronoi cell is then part of the void. The largest ZOBOV void takes every zone
-by construction, so being in it says nothing: it does not count.
+tessellated galaxy nearest to it belongs to one: its Voronoi cell is then part of the void. The largest ZOBOV void
+takes every zone by construction, so being in it says nothing: it does not count.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ _ON_SURFACE = 1e-8
 def classify(xyz: ArrayLike, voids: VoidCatalog) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """Membership code (n,) and void (n,), -1 for none, of positions (n, 3) [Mpc/h].
 
-    Inside any void: 1. Else outside the region: 9. Else within 10 Mpc/h of its edge along an axis (VoidFinder), or in the
-    cell of a galaxy whose cell crosses it (watershed): 2. Else 0. A catalogue without a region knows no 9 and no 2 of the first kind.
+    Inside any void: 1. Else outside the region: 9. Else within 10 Mpc/h of its edge along an axis (VoidFinder), or in
+    the cell of a galaxy whose cell crosses it (watershed): 2. Else 0. A catalogue without a region knows no 9 and no 2
+    of the first kind.
 
     Raises
     ------
@@ -45,12 +46,12 @@ def classify(xyz: ArrayLike, voids: VoidCatalog) -> tuple[NDArray[np.int8], NDAr
         xyz = np.mod(xyz - voids.region.low, voids.region.size) + voids.region.low
     if voids.holes is not None:
         void = containing_void(xyz, voids.holes.centre, voids.holes.radius, voids.holes.void, voids.region)
-        return _codes(void, xyz, voids.region, EDGE_DISTANCE), void
+        return position_codes(void, xyz, voids.region, EDGE_DISTANCE), void
     zones = voids.zones
     assert zones is not None
     nearest = nearest_galaxy(zones.xyz, xyz, voids.region)
     void = void_of_zone(voids, zones.zone[nearest])
-    code = _codes(void, xyz, voids.region, 0.0)
+    code = position_codes(void, xyz, voids.region, 0.0)
     code[(code == MembershipCode.WALL) & (zones.zone[nearest] < 0)] = MembershipCode.NEAR_EDGE
     return code, void
 
@@ -66,18 +67,21 @@ def void_of_zone(voids: VoidCatalog, zone: NDArray[np.int64]) -> NDArray[np.int6
     return np.where(void == root, -1, void)
 
 
-def nearest_galaxy(galaxies: NDArray[np.float64], xyz: NDArray[np.float64], region: Region | None) -> NDArray[np.int64]:
+def nearest_galaxy(
+    galaxies: NDArray[np.float64], xyz: NDArray[np.float64], region: Region | None, *, workers: int = 1
+) -> NDArray[np.int64]:
     """Index of the galaxy nearest to each position, across the boundary of a periodic box."""
     from scipy.spatial import cKDTree
 
     if isinstance(region, BoxRegion) and region.periodic:
         size = region.size
         tree = cKDTree(np.mod(galaxies - region.low, size), boxsize=size)
-        return tree.query(np.mod(xyz - region.low, size))[1]
-    return cKDTree(galaxies).query(xyz)[1]
+        return tree.query(np.mod(xyz - region.low, size), workers=workers)[1]
+    return cKDTree(galaxies).query(xyz, workers=workers)[1]
 
 
-def _codes(void, xyz, region: Region | None, margin: float) -> NDArray[np.int8]:
+def position_codes(void, xyz, region: Region | None, margin: float) -> NDArray[np.int8]:
+    """Codes (n,) from the void of each position, the region, and how near its edge counts as near [Mpc/h]; 0 for not at all."""
     code = np.where(void >= 0, MembershipCode.VOID, MembershipCode.WALL).astype(np.int8)
     if region is not None:
         footprint = Footprint.of(region)
@@ -213,21 +217,27 @@ def scaled_centre_distance(xyz, centre, r_eff, region: Region | None) -> NDArray
     if isinstance(region, BoxRegion) and region.periodic:
         centre, origin = with_images(centre, np.full(len(r_eff), float(region.size.max())), region)
         r_eff = r_eff[origin]
-    low, span = centre.min(axis=0), np.ptp(centre, axis=0)
-    cell = max(float(r_eff.max()), float((np.prod(span + r_eff.max()) / len(r_eff)) ** (1 / 3)))
-    shape = np.floor(span / cell).astype(np.int64) + 1
-    key = np.zeros(len(centre), dtype=np.int64)
-    for axis in range(3):
-        key = key * shape[axis] + ((centre[:, axis] - low[axis]) / cell).astype(np.int64)
-    order = np.argsort(key, kind="stable")
-    start = np.searchsorted(key[order], np.arange(int(np.prod(shape)) + 1))
-    return _nearest_scaled(xyz, centre[order], r_eff[order], float(r_eff.max()), low, cell, shape, start)
+    best = np.full(len(xyz), np.inf)
+    # Voids of similar size together: the search may stop at a distance of the largest of them times the best so far.
+    size_class = np.floor(np.log2(r_eff / r_eff.min()) * 2.0).astype(np.int64)
+    for members in (np.flatnonzero(size_class == k) for k in np.unique(size_class)):
+        low, span = centre[members].min(axis=0), np.ptp(centre[members], axis=0)
+        largest = float(r_eff[members].max())
+        cell = max(largest, float((np.prod(span + largest) / len(members)) ** (1 / 3)))
+        shape = np.floor(span / cell).astype(np.int64) + 1
+        key = np.zeros(len(members), dtype=np.int64)
+        for axis in range(3):
+            key = key * shape[axis] + ((centre[members, axis] - low[axis]) / cell).astype(np.int64)
+        order = np.argsort(key, kind="stable")
+        start = np.searchsorted(key[order], np.arange(int(np.prod(shape)) + 1))
+        ordered = members[order]
+        _nearest_scaled(xyz, centre[ordered], r_eff[ordered], largest, low, cell, shape, start, best)
+    return best
 
 
 @njit(cache=True)
-def _nearest_scaled(xyz, centre, r_eff, largest, low, cell, shape, start):
-    """Search outwards ring by ring of cells; a ring at distance d cannot beat d / largest."""
-    out = np.empty(len(xyz))
+def _nearest_scaled(xyz, centre, r_eff, largest, low, cell, shape, start, out):
+    """Lower ``out`` (n,), searching outwards ring by ring of cells; a ring at distance d cannot beat d / largest."""
     here = np.empty(3, dtype=np.int64)
     for i in range(len(xyz)):
         ring = 0
@@ -236,7 +246,7 @@ def _nearest_scaled(xyz, centre, r_eff, largest, low, cell, shape, start):
             here[axis] = int(math.floor((xyz[i, axis] - low[axis]) / cell))
             ring = max(ring, -here[axis], here[axis] - shape[axis] + 1)
             outermost = max(outermost, here[axis], shape[axis] - 1 - here[axis])
-        best = math.inf
+        best = out[i]
         while ring <= outermost and (ring - 1) * cell < best * largest:
             for x in range(max(here[0] - ring, 0), min(here[0] + ring, shape[0] - 1) + 1):
                 for y in range(max(here[1] - ring, 0), min(here[1] + ring, shape[1] - 1) + 1):
@@ -253,4 +263,3 @@ def _nearest_scaled(xyz, centre, r_eff, largest, low, cell, shape, start):
                             best = min(best, math.sqrt(dx * dx + dy * dy + dz * dz) / r_eff[k])
             ring += 1
         out[i] = best
-    return out

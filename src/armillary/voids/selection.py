@@ -137,7 +137,7 @@ def take_sample(
     inside = _inside(galaxies, everyone, chosen, region)
     rows = np.flatnonzero(chosen)[inside]
     if not len(rows):
-        raise MaskError(f"all {len(inside)} galaxies within the limits lie outside the region; check the mask or the box")
+        raise MaskError(f"all {len(inside)} galaxies within the limits lie outside the region; check the mask or box")
     order = canonical_order(everyone[rows])
     rows = rows[order]
     xyz = everyone[rows]
@@ -153,9 +153,10 @@ def take_sample(
 
 
 def _inside(galaxies: GalaxyCatalog, everyone, chosen, region: Region) -> NDArray[np.bool_]:
-    """Which chosen galaxies the mask or the box holds. Radial limits come from redshifts, already compared in their own precision."""
+    """Which chosen galaxies the mask or the box holds; redshifts were compared before, in their own precision."""
     if isinstance(region, SurveyRegion):
-        return region.mask.contains(galaxies.ra[chosen], galaxies.dec[chosen])
+        ra, dec, _ = galaxies.sky
+        return region.mask.contains(ra[chosen], dec[chosen])
     return region.contains(everyone[chosen])
 
 
@@ -168,7 +169,8 @@ def bounding_box(xyz: NDArray[np.float64]) -> BoxRegion:
 
 
 def _survey_positions(galaxies: GalaxyCatalog, cosmo: Cosmology, single_precision: bool) -> NDArray[np.float64]:
-    return sky_to_cartesian(galaxies.ra, galaxies.dec, _distance(cosmo, galaxies.z, single_precision))
+    ra, dec, z = galaxies.sky
+    return sky_to_cartesian(ra, dec, _distance(cosmo, z, single_precision))
 
 
 def _distance(cosmo: Cosmology, z, single_precision: bool) -> NDArray[np.float64]:
@@ -204,9 +206,10 @@ def mask_from_galaxies(
     The VAST grid is made from all galaxies of the catalogue, HEALPix masks from the ``chosen`` ones. The automatic nside is the
     largest power of two for which the occupied pixels hold :data:`GALAXIES_PER_PIXEL` galaxies on average.
     """
+    ra, dec, _ = galaxies.sky
     if kind == "vast":
-        return EqualAngleMask.from_galaxies(galaxies.ra, galaxies.dec, r_max, min_radius=min_radius)
-    ra, dec = galaxies.ra[chosen], galaxies.dec[chosen]
+        return EqualAngleMask.from_galaxies(ra, dec, r_max, min_radius=min_radius)
+    ra, dec = ra[chosen], dec[chosen]
     if kind is not None:
         word, _, number = kind.partition(":")
         if word != "healpix" or not number.isdigit() or int(number) < 1:

@@ -6,7 +6,8 @@ is a length on the cone. Each void is cut exactly where the surface meets it and
 within half a thickness of the surface are projected onto it. A void is cut where
 
     VoidFinder:  min_i (|x - c_i| - r_i) < 0 over its holes,
-    watershed:   the tracer galaxy nearest to x lies in one of its zones (the smallest void that holds the zone),
+    watershed:   the tracer galaxy nearest to x lies in one of its zones (the smallest void that holds the zone; the void that
+                 takes every zone is not shown),
 
 and both are followed to a fraction of a raster step. The raster has two dimensions and is worked through in pieces: memory
 does not depend on the depth of the survey.
@@ -25,6 +26,7 @@ from skimage.measure import find_contours
 from armillary.cosmology import cartesian_to_sky, sky_to_cartesian
 from armillary.errors import InputError, OptionError
 from armillary.model import BoxRegion, Holes, MembershipCode, Region, VoidCatalog, Zones
+from armillary.voids.membership import void_of_zone
 from armillary.voids.surface import holes_by_void
 
 #: Most raster points of a slice, and how many are looked at together.
@@ -202,7 +204,7 @@ def slice_voids(
         pieces = list(_cut_holes(catalog.holes, len(catalog), raster))
     else:
         assert catalog.zones is not None
-        pieces = list(_cut_zones(catalog.zones, raster))
+        pieces = list(_cut_zones(catalog, catalog.zones, raster))
     void = np.array([void for void, _ in pieces], dtype=np.int64)
     return VoidSlice(
         method=catalog.method, cut=cut, thickness=thickness, outlines=tuple(curve for _, curve in pieces),
@@ -323,10 +325,10 @@ def _cut_holes(holes: Holes, n_voids: int, raster: _Raster) -> Iterator[tuple[in
             yield void, curve
 
 
-def _cut_zones(zones: Zones, raster: _Raster) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def _cut_zones(catalog: VoidCatalog, zones: Zones, raster: _Raster) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Outlines of watershed voids: where a void's nearest galaxy is as far as the nearest galaxy of anything else."""
     tree = cKDTree(raster.wrapped(zones.xyz), boxsize=raster.period)
-    label = np.where(zones.zone >= 0, zones.void0[zones.zone], -1)
+    label = void_of_zone(catalog, zones.zone)
     points = np.flatnonzero(raster.inside)
     neighbours = min(_NEIGHBOURS, len(zones.xyz))
     pairs: list[NDArray] = []

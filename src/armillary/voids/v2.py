@@ -10,17 +10,25 @@ One tessellation, one set of zones and one hierarchy serve all three. They diffe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from armillary.cosmology import Cosmology
 from armillary.errors import OptionError
-from armillary.model import BoxRegion, GalaxyCatalog, Membership, SkyMask, VoidCatalog, VoidSurface, Zones
+from armillary.model import (
+    BoxRegion,
+    GalaxyCatalog,
+    Membership,
+    MembershipCode,
+    SkyMask,
+    VoidCatalog,
+    VoidSurface,
+    Zones,
+)
 from armillary.voids.boundaries import zone_boundaries
-from armillary.voids.membership import _codes, nearest_galaxy, scaled_centre_distance, void_of_zone
-from armillary.model import MembershipCode
+from armillary.voids.membership import nearest_galaxy, position_codes, scaled_centre_distance, void_of_zone
 from armillary.voids.selection import Limits, Sample, take_sample
 from armillary.voids.stages import Progress, Stages
 from armillary.voids.tessellation import Engine, Tessellation, qhull
@@ -39,15 +47,6 @@ class Watershed:
     zones: ZoneMap
     links: ZoneLinks
     floods: list[Flood]
-
-    @property
-    def zone_volume(self) -> NDArray[np.float64]:
-        """Volume (k,) of each zone [(Mpc/h)^3]."""
-        return self._sum(self.volume)
-
-    def _sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        member = self.zones.zone >= 0
-        return np.bincount(self.zones.zone[member], weights=values[member], minlength=len(self.zones.core))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +104,7 @@ class V2:
         for method in self.prunings:
             with stages.stage(f"pruning: {method}"):
                 found[method] = self._prune(method, shed, nearest, used)
-        for catalogue in found.values():
-            catalogue.seconds.update(stages.seconds)  # type: ignore[attr-defined]
-        return found
+        return {method: replace(catalogue, seconds=dict(stages.seconds)) for method, catalogue in found.items()}
 
     def watershed(
         self, galaxies: GalaxyCatalog, *, mask=None, box=None, cosmo=None, stages: Stages | None = None
@@ -137,20 +134,18 @@ class V2:
 
     def _prune(self, method: str, shed: Watershed, nearest, cosmo: Cosmology | None) -> VoidCatalog:
         zone_sets = self._zone_sets(method, shed)
-        cells = _CellSums(shed)
-        radius = np.cbrt(3.0 * np.array([cells.volume[zones].sum() for zones in zone_sets]) / (4.0 * np.pi))
+        moments = _Moments(shed)
+        radius = np.cbrt(3.0 * moments.volumes(zone_sets) / (4.0 * np.pi))
         keep = radius > self.min_radius
         positive = shed.volume[shed.volume > 0.0]
         if method == "vide" and len(positive):
             keep &= radius > positive.mean() ** (1.0 / 3.0)
-        zone_sets = [zones for zones, kept in zip(zone_sets, keep, strict=True) if kept]
-        centre = np.array([cells.centre(zones) for zones in zone_sets]).reshape(-1, 3)
-        radius = radius[keep]
+        zone_sets = _kept(zone_sets, keep)
+        centre, radius = moments.centres(zone_sets), radius[keep]
         if method == "vide" and len(radius):
             hollow = self._hollow(shed, centre, radius, positive.mean())
-            zone_sets = [zones for zones, kept in zip(zone_sets, hollow, strict=True) if kept]
-            centre, radius = centre[hollow], radius[hollow]
-        return self._catalogue(method, shed, zone_sets, centre, radius, cells, nearest, cosmo)
+            zone_sets, centre, radius = _kept(zone_sets, hollow), centre[hollow], radius[hollow]
+        return self._catalogue(method, shed, zone_sets, centre, radius, moments, nearest, cosmo)
 
     def _zone_sets(self, method: str, shed: Watershed) -> list[NDArray[np.int64]]:
         if method == "revolver":
@@ -178,7 +173,7 @@ class V2:
         count = tree.query_ball_point(centre, radius / 4.0, return_length=True)
         return count / (4.0 / 3.0 * np.pi * (radius / 4.0) ** 3) < self.vide_density / mean_volume
 
-    def _catalogue(self, method, shed: Watershed, zone_sets, centre, radius, cells, nearest, cosmo) -> VoidCatalog:
+    def _catalogue(self, method, shed: Watershed, zone_sets, centre, radius, moments, nearest, cosmo) -> VoidCatalog:
         k = len(shed.zones.core)
         void0, void1 = np.full(k, -1, dtype=np.int64), np.full(k, -1, dtype=np.int64)
         for void, zones in enumerate(zone_sets):
@@ -186,17 +181,16 @@ class V2:
             void1[zones] = void
         region, sample = shed.sample.region, shed.sample
         near_edge = np.zeros(k, dtype=bool)
-        member = shed.zones.zone >= 0
-        near_edge[shed.zones.zone[member & shed.zones.near_edge]] = True
-        edge = np.array([int(near_edge[zones].any()) for zones in zone_sets], dtype=np.int64)
+        near_edge[shed.zones.zone[(shed.zones.zone >= 0) & shed.zones.near_edge]] = True
+        edge = np.array([near_edge[zones].any() for zones in zone_sets], dtype=np.int64)
         total, border = boundary_areas(shed.links, zone_sets, k)
         surface: VoidSurface | None = None
         if self.surfaces:
             surface = zone_boundaries(shed.tessellation, shed.zones.zone, zone_sets)
         zones = Zones(
             void0=void0, void1=void1, galaxy=sample.rows, xyz=sample.xyz, zone=shed.zones.zone, depth=shed.zones.depth,
-            edge=shed.volume == 0.0, out=~region.contains(sample.xyz), volume=cells.volume,
-            axes=np.array([cells.axes(zones, c) for zones, c in zip(zone_sets, centre, strict=True)]).reshape(-1, 3, 3),
+            edge=shed.volume == 0.0, out=~region.contains(sample.xyz), volume=moments.volume,
+            axes=moments.axes(zone_sets, centre),
             total_area=total, edge_area=border, surface=surface,
         )
         if isinstance(region, BoxRegion) and region.periodic:
@@ -224,8 +218,15 @@ class V2:
         return parameters
 
 
-class _CellSums:
-    """Volume, first and second moments of zones, each about the position of the zone's core, so that sums keep their digits."""
+def _kept(zone_sets, keep) -> list[NDArray[np.int64]]:
+    return [zones for zones, kept in zip(zone_sets, keep, strict=True) if kept]
+
+
+class _Moments:
+    """Volumes, centres and inertia of sets of zones.
+
+    Moments are taken about the position of each zone's core, so that sums keep their digits far from the origin.
+    """
 
     def __init__(self, shed: Watershed) -> None:
         self.core = shed.sample.xyz[shed.zones.core]
@@ -246,25 +247,45 @@ class _CellSums:
             [np.stack([total(weight * offset[:, i] * offset[:, j]) for j in range(3)], axis=1) for i in range(3)], axis=1
         )
 
-    def _cores(self, zones):
-        """Core positions of the zones, unwrapped to lie near the first one."""
+    def volumes(self, zone_sets) -> NDArray[np.float64]:
+        """Volumes (v,) of sets of zones [(Mpc/h)^3]."""
+        zones, start, _ = _flat(zone_sets)
+        return np.add.reduceat(self.volume[zones], start) if len(start) else np.empty(0)
+
+    def centres(self, zone_sets) -> NDArray[np.float64]:
+        """Volume-weighted mean positions (v, 3) [Mpc/h]; in a periodic box near the first zone of each set."""
+        if not len(zone_sets):
+            return np.empty((0, 3))
+        zones, start, owner = _flat(zone_sets)
+        weighted = self._cores(zones, start, owner) * self.volume[zones, None] + self.first[zones]
+        return np.add.reduceat(weighted, start) / self.volumes(zone_sets)[:, None]
+
+    def axes(self, zone_sets, centre: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Semi-axes (v, 3, 3), longest first, of the uniform ellipsoids with the sets' second moments about ``centre`` (v, 3)."""
+        if not len(zone_sets):
+            return np.empty((0, 3, 3))
+        zones, start, owner = _flat(zone_sets)
+        shift = self._cores(zones, start, owner) - centre[owner]
+        cross = shift[:, :, None] * self.first[zones][:, None, :]
+        moment = self.second[zones] + cross + cross.transpose(0, 2, 1)
+        moment += self.volume[zones, None, None] * shift[:, :, None] * shift[:, None, :]
+        values, vectors = np.linalg.eigh(np.add.reduceat(moment, start) / self.volumes(zone_sets)[:, None, None])
+        return (np.sqrt(np.maximum(5.0 * values, 0.0))[:, None, :] * vectors).transpose(0, 2, 1)[:, ::-1]
+
+    def _cores(self, zones, start, owner):
+        """Core positions of the zones, unwrapped to lie near that of the first zone of their set."""
         core = self.core[zones]
         if self.period is not None:
-            core = core - self.period * np.round((core - core[0]) / self.period)
+            first = core[start][owner]
+            core = core - self.period * np.round((core - first) / self.period)
         return core
 
-    def centre(self, zones: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Volume-weighted mean position (3,) of the galaxies."""
-        return (self._cores(zones) * self.volume[zones, None] + self.first[zones]).sum(axis=0) / self.volume[zones].sum()
 
-    def axes(self, zones: NDArray[np.int64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Semi-axes (3, 3), longest first, of the uniform ellipsoid with the void's second moments about its centre."""
-        volume, first = self.volume[zones], self.first[zones]
-        shift = self._cores(zones) - centre
-        cross = np.einsum("za,zb->ab", shift, first)
-        moment = self.second[zones].sum(axis=0) + cross + cross.T + np.einsum("z,za,zb->ab", volume, shift, shift)
-        values, vectors = np.linalg.eigh(moment / volume.sum())
-        return (np.sqrt(np.maximum(5.0 * values, 0.0)) * vectors).T[::-1]
+def _flat(zone_sets):
+    """Sets of zones end to end: the zones, where each set starts, and the set that each entry belongs to."""
+    size = np.array([len(zones) for zones in zone_sets], dtype=np.int64)
+    zones = np.concatenate(zone_sets) if len(zone_sets) else np.empty(0, dtype=np.int64)
+    return zones, np.cumsum(size) - size, np.repeat(np.arange(len(size)), size)
 
 
 def significance(density_contrast: float) -> float:
@@ -308,18 +329,16 @@ def _zone_of_everyone(shed: Watershed, workers: int) -> NDArray[np.int64]:
     tracer[sample.rows] = np.arange(len(sample.rows))
     others = np.flatnonzero(tracer < 0)
     if len(others):
-        tracer[others] = nearest_galaxy(sample.xyz, sample.everyone[others], sample.region)
+        tracer[others] = nearest_galaxy(sample.xyz, sample.everyone[others], sample.region, workers=workers)
     return tracer
 
 
 def _with_membership(catalogue: VoidCatalog, sample: Sample, nearest) -> VoidCatalog:
-    from dataclasses import replace
-
     zones = catalogue.zones
     assert zones is not None
     zone = zones.zone[nearest]
     void = void_of_zone(catalogue, zone)
-    code = _codes(void, sample.everyone, sample.region, 0.0)
+    code = position_codes(void, sample.everyone, sample.region, 0.0)
     code[(code == MembershipCode.WALL) & (zone < 0)] = MembershipCode.NEAR_EDGE
     tracer = np.zeros(len(nearest), dtype=bool)
     tracer[sample.rows] = True

@@ -1,8 +1,8 @@
 """VoidFinder: voids as unions of empty spheres (El-Ad & Piran 1997; Hoyle & Vogeley 2002; Douglass et al. 2022).
 
-Galaxies in dense surroundings (wall galaxies) bound the voids; isolated ones (field galaxies) may lie inside. From every
-empty cell of a grid a sphere grows until it touches four wall galaxies. Large spheres that barely overlap are the maximal spheres, one
-per void; smaller ones that overlap one of them by half join it.
+Galaxies in dense surroundings (wall galaxies) bound the voids; isolated ones (field galaxies) may lie inside. From
+every empty cell of a grid a sphere grows until it touches four wall galaxies. Large spheres that barely overlap are the
+maximal spheres, one per void; smaller ones that overlap one of them by half join it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from armillary.cosmology import Cosmology
 from armillary.errors import CoordinateError, OptionError
-from armillary.model import BoxRegion, GalaxyCatalog, Holes, Membership, Region, SkyMask, SurveyRegion, VoidCatalog
+from armillary.model import BoxRegion, GalaxyCatalog, Holes, Membership, Region, SkyMask, VoidCatalog
 from armillary.voids.footprint import Footprint
 from armillary.voids.growth import grow_holes, occupied_cells
 from armillary.voids.holes import (
@@ -30,7 +30,13 @@ from armillary.voids.holes import (
     near_duplicates,
     outside_fraction,
 )
-from armillary.voids.membership import EDGE_DISTANCE, _codes, containing_void, near_edge, scaled_centre_distance
+from armillary.voids.membership import (
+    EDGE_DISTANCE,
+    containing_void,
+    near_edge,
+    position_codes,
+    scaled_centre_distance,
+)
 from armillary.voids.selection import Limits, Sample, take_sample
 from armillary.voids.stages import Progress, Stages
 from armillary.voids.tessellation import Engine, Tessellation, qhull
@@ -133,7 +139,8 @@ class VoidFinder:
             When the galaxies or the options cannot be used; the message says why.
         """
         stages = Stages(progress)
-        single = self.distance_precision == "single" or (self.distance_precision is None and isinstance(mask, str) and mask == "vast")
+        like_vast = isinstance(mask, str) and mask == "vast"
+        single = self.distance_precision == "single" or (self.distance_precision is None and like_vast)
         with stages.stage("selection"):
             limits = Limits(self.z_min, self.z_max, self.magnitude_limit)
             sample = take_sample(
@@ -147,7 +154,7 @@ class VoidFinder:
             periodic = sample.region if isinstance(sample.region, BoxRegion) and sample.region.periodic else None
             tessellation = Tessellation.of(sample.xyz[wall], periodic=periodic, engine=self.engine)
         with stages.stage("growth") as report:
-            spheres = self._grow(sample, wall, tessellation, workers, report)
+            spheres = self._grow(sample, tessellation, workers, report)
         with stages.stage("mask cut"):
             spheres = self._cut(spheres, sample.region)
         with stages.stage("merging"):
@@ -176,7 +183,7 @@ class VoidFinder:
             "duplicates": sample.duplicates, "masked": sample.masked,
         }
 
-    def _grow(self, sample: Sample, wall, tessellation: Tessellation, workers: int, report) -> Spheres:
+    def _grow(self, sample: Sample, tessellation: Tessellation, workers: int, report) -> Spheres:
         region = sample.region
         if isinstance(region, BoxRegion):
             low, extent = np.array(region.low), region.size
@@ -184,8 +191,8 @@ class VoidFinder:
             low = sample.xyz.min(axis=0)
             extent = tessellation.points.max(axis=0) - low
         shape = np.maximum(np.ceil(extent / self.cell).astype(np.int64), 1)
-        periodic = isinstance(region, BoxRegion) and region.periodic
-        cell = extent / shape if periodic else np.full(3, self.cell)
+        period = region.size if isinstance(region, BoxRegion) and region.periodic else None
+        cell = np.full(3, self.cell) if period is None else period / shape
         occupied = occupied_cells(tessellation.points, low, cell, shape)
         indptr, indices = tessellation.neighbours
         footprint = Footprint.of(region)
@@ -204,8 +211,8 @@ class VoidFinder:
             grown.append(result)
             report(done / len(spans))
         centre, radius, touching = (np.concatenate(column) for column in zip(*grown, strict=True))
-        if periodic:
-            centre = np.mod(centre - low, region.size) + low
+        if period is not None:
+            centre = np.mod(centre - low, period) + low
         touching = tessellation.origin[touching]
         keep = first_of_each(touching)
         return Spheres(centre[keep], radius[keep], touching[keep], np.zeros(keep.sum(), dtype=bool))
@@ -239,8 +246,9 @@ class VoidFinder:
 
     def _merge(self, spheres: Spheres, region: Region):
         if not len(spheres.radius):
-            return Holes(spheres.centre, spheres.radius, np.empty(0, dtype=np.int64), spheres.boundary, spheres.touching), \
-                np.empty(0, dtype=np.int64), spheres.centre, spheres.radius
+            nothing = np.empty(0, dtype=np.int64)
+            holes = Holes(spheres.centre, spheres.radius, nothing, spheres.boundary, spheres.touching)
+            return holes, nothing, spheres.centre, spheres.radius
         wanted = 2.0 * float(spheres.radius[0]) * (1.0 + 1e-9)
         if isinstance(region, BoxRegion) and region.periodic:
             low, extent, period = np.array(region.low), region.size, region.size
@@ -314,7 +322,7 @@ def _membership(sample: Sample, wall, holes: Holes, centre, r_eff) -> Membership
     kind = np.full(len(everyone), -1, dtype=np.int8)
     kind[sample.rows] = wall
     return Membership(
-        code=_codes(void, everyone, sample.region, EDGE_DISTANCE), tracer=tracer, void=void,
+        code=position_codes(void, everyone, sample.region, EDGE_DISTANCE), tracer=tracer, void=void,
         centre_distance=scaled_centre_distance(everyone, centre, r_eff, sample.region), wall=kind,
     )
 

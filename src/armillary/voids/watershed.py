@@ -69,7 +69,10 @@ class Flood:
 
 
 def zones_of(volume: NDArray[np.float64], indptr, indices, origin) -> ZoneMap:
-    """Assign every cell of positive ``volume`` (n,) to the zone of its largest neighbour; equal volumes go by position in the array."""
+    """Assign every cell of positive ``volume`` (n,) to the zone of its largest neighbour.
+
+    Of equal volumes the one that comes first in the array counts as larger.
+    """
     order = np.argsort(-volume, kind="stable")
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
