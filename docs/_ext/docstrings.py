@@ -5,6 +5,7 @@ They have the sections of the NumPy form, but one line says what an array means,
 equation or a piece of code and is kept as it stands; bars are absolute values.
 """
 
+import inspect
 import re
 from itertools import zip_longest
 
@@ -79,7 +80,13 @@ def process(_app, _what, _name, _object, _options, lines):
     lines[:] = out
 
 
+def skip(_app, what, _name, member, skipped, _options):
+    """Leave out an option whose default is a function: it is no method of the class."""
+    return True if what == "class" and inspect.isfunction(member) and "." not in member.__qualname__ else skipped
+
+
 def setup(app):
     """Connect to autodoc."""
+    app.connect("autodoc-skip-member", skip)
     app.connect("autodoc-process-docstring", process)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

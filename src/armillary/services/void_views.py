@@ -17,7 +17,7 @@ from armillary.io.desivast import read_desivast
 from armillary.io.galaxies import read_galaxies
 from armillary.io.ply import write_ply
 from armillary.io.point_membership import check_format, write_point_membership
-from armillary.model import BoxRegion, GalaxyCatalog, MembershipCode, VoidCatalog
+from armillary.model import BoxRegion, GalaxyCatalog, Membership, MembershipCode, VoidCatalog
 from armillary.plots.map3d import map_html, void_map
 from armillary.plots.still import plot_void_map
 from armillary.plots.style import METHOD_NAMES, figure_bytes
@@ -199,6 +199,8 @@ def slice_void_catalog(request: SliceVoids) -> DrawResult:
     kind = _kind(request.out, ("png", "svg"))
     voids = read_desivast(request.voids)
     galaxies = _galaxies(request, voids)
+    if galaxies is not None:
+        voids = replace(voids, membership=_membership(galaxies, voids))
     piece = slice_voids(voids, _cut(request, voids, galaxies), galaxies, thickness=request.thickness)
     _write(request.out, _picture(plot_slice(piece), kind))
     return DrawResult(request.out, voids.method, len(np.unique(piece.outline_void)))
@@ -244,6 +246,13 @@ def _galaxies(request: MapVoids | SliceVoids, voids: VoidCatalog) -> NDArray[np.
     if request.galaxies is not None:
         return _positions(_read(request.galaxies, voids, request.columns), voids, request.cosmo)
     return None if voids.zones is None else voids.zones.xyz
+
+
+def _membership(galaxies: NDArray[np.float64], voids: VoidCatalog) -> Membership:
+    """Which of the galaxies to show are in voids; none counts as a tracer, since the file does not say."""
+    code, void = classify(galaxies, voids)
+    unknown = np.full(len(galaxies), np.nan)
+    return Membership(code, np.zeros(len(galaxies), dtype=bool), void, unknown)
 
 
 def _read(path: Path, voids: VoidCatalog, columns: Mapping[str, str]) -> GalaxyCatalog:

@@ -4,8 +4,9 @@
 callable from points (n, 3) to ``(tetrahedra (t, 4), adjacent (t, 4))``. :func:`qhull` is the engine for now; another one
 needs nothing but that signature.
 
-In a periodic box the points near each face are repeated on the far side, in a shell as wide as needed: it is certified when every
-circumsphere at a point of the box lies inside the padded box, and grows until it does, so that the answer is exact.
+In a periodic box the points near each face are repeated on the far side, in a shell as wide as needed: it is certified
+when every circumsphere at a point of the box lies inside the padded box, and grows until it does, so that the answer is
+exact.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def _periodic(cls, points: NDArray[np.float64], box: BoxRegion, engine: Engine) 
     low, size = np.array(box.low), box.size
     if ((points < low) | (points >= low + size)).any():
         raise CoordinateError(f"points lie outside the periodic box {box.low} to {box.high}; wrap them into it first")
-    pad = 2.5 * (box.volume / len(points)) ** (1.0 / 3.0)
+    pad = 2.4 * _largest_gap(points, low, size)
     while True:
         sites, origin = _with_images(points, low, size, pad)
         tetrahedra, adjacent = engine(sites)
@@ -140,6 +141,16 @@ def _periodic(cls, points: NDArray[np.float64], box: BoxRegion, engine: Engine) 
     # Only tetrahedra at a point of the box are final; their own hull lies in the padding and is nobody's boundary.
     final = np.ascontiguousarray(tetrahedra[keep])
     return cls(points, sites, origin, final, np.zeros_like(final))
+
+
+def _largest_gap(points, low, size) -> float:
+    """Radius [Mpc/h] of about the largest empty sphere: the largest distance to a point from a lattice about as fine."""
+    from scipy.spatial import cKDTree
+
+    step = (float(np.prod(size)) / min(len(points), 50_000)) ** (1.0 / 3.0)
+    axes = [(np.arange(n) + 0.5) / n * side for n, side in zip(np.ceil(size / step).astype(int), size, strict=True)]
+    lattice = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    return float(cKDTree(np.mod(points - low, size), boxsize=size).query(lattice)[0].max())
 
 
 def _with_images(points, low, size, pad):
