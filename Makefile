@@ -49,12 +49,12 @@ $(DEMO)/survey.fits: | $(VENV)/.installed
 
 # Both are redone when the package's requirements or their pins change.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@echo "Installing Armillary in $(VENV); the first time this takes some minutes."
+	@echo "Installing Armillary in $(VENV); the first time this takes some minutes." >&2
 	@$(PIP_INSTALL) --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	@echo "Installing what the checks and the documentation need."
+	@echo "Installing what the checks and the documentation need." >&2
 	@$(PIP_INSTALL) --editable ".[dev,docs]"
 	@touch $@
 

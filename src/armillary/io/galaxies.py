@@ -74,7 +74,8 @@ class CatalogReading:
 
 def read_galaxies(
     path: str | os.PathLike[str], *, columns: Mapping[str, str] | None = None, magnitude_column: str | None = None,
-    properties: Sequence[str] = (), box: bool = False, drop_invalid: bool = False, hdu: str | None = None,
+    properties: Sequence[str] = (), box: bool = False, drop_invalid: bool = False, fewest: int = FEWEST,
+    hdu: str | None = None,
 ) -> tuple[GalaxyCatalog, CatalogReading]:
     """Read a galaxy catalogue.
 
@@ -87,6 +88,7 @@ def read_galaxies(
     properties : further numeric columns to keep, under their own names.
     box : True for comoving positions x, y, z [Mpc/h] in place of ra, dec [deg] and redshift z.
     drop_invalid : leave out rows without a valid position instead of refusing the catalogue.
+    fewest : refuse a catalogue of fewer valid rows than this.
     hdu : EXTNAME of a FITS table; the first table otherwise.
 
     Returns
@@ -96,7 +98,7 @@ def read_galaxies(
     Raises
     ------
     InputError
-        No such file, or fewer than 5 galaxies.
+        No such file, or too few galaxies.
     FormatError
         The file is truncated, damaged or in no known format.
     ColumnError
@@ -130,7 +132,7 @@ def read_galaxies(
     others = {source: _numbers(table, source, path, convert=False) for source in kept}
     n_rows = len(values["z"])
     excluded = _invalid_rows(values, box)
-    _refuse(path, n_rows, excluded, drop_invalid)
+    _refuse(path, n_rows, excluded, drop_invalid, fewest)
     reading = CatalogReading(Path(path), table.format, found, n_rows, table.hdu, excluded, unsettled)
     if excluded:
         good = np.ones(n_rows, dtype=bool)
@@ -277,7 +279,7 @@ def _invalid_rows(values: Mapping[str, NDArray], box: bool) -> dict[str, tuple[i
 
 
 def _refuse(
-    path: str | os.PathLike[str], n_rows: int, excluded: Mapping[str, tuple[int, ...]], drop_invalid: bool
+    path: str | os.PathLike[str], n_rows: int, excluded: Mapping[str, tuple[int, ...]], drop_invalid: bool, fewest: int
 ) -> None:
     n_bad = sum(map(len, excluded.values()))
     if n_bad and not drop_invalid:
@@ -289,6 +291,6 @@ def _refuse(
             f"{n_bad} of {n_rows} rows of {path} have no valid position - {described}, counted from 0; "
             "correct them or leave them out with --drop-invalid"
         )
-    if n_rows - n_bad < FEWEST:
+    if n_rows - n_bad < fewest:
         left_out = f" with a valid position, of {n_rows}" if n_bad else ""
-        raise InputError(f"{path} has {n_rows - n_bad} rows{left_out}; finding voids needs at least {FEWEST} galaxies")
+        raise InputError(f"{path} has {n_rows - n_bad} rows{left_out}; at least {fewest} are needed")

@@ -258,7 +258,7 @@ def _membership(galaxies: NDArray[np.float64], voids: VoidCatalog) -> Membership
 def _read(path: Path, voids: VoidCatalog, columns: Mapping[str, str]) -> GalaxyCatalog:
     """Positions of the kind that the voids are in; a void catalogue that does not say is taken for a survey."""
     box = isinstance(voids.region, BoxRegion) or "x" in columns
-    return read_galaxies(path, columns=columns, box=box)[0]
+    return read_galaxies(path, columns=columns, box=box, fewest=1)[0]
 
 
 def _positions(galaxies: GalaxyCatalog, voids: VoidCatalog, cosmo: Cosmology | None) -> NDArray[np.float64]:

@@ -125,7 +125,11 @@ def take_sample(
         if box is not None:
             raise OptionError("a box was given, but the catalogue has ra, dec and z; give x, y, z or use survey geometry")
         everyone = _survey_positions(galaxies, cosmo or Cosmology(), single_precision)
-        region: Region = _survey_region(galaxies, everyone, chosen, limits, mask, cosmo or Cosmology(), min_radius, single_precision)
+        r_min, r_max = _radial_limits(galaxies, everyone, chosen, limits, cosmo or Cosmology(), single_precision)
+        if mask is None or isinstance(mask, str):
+            traced = np.ones(len(chosen), dtype=bool) if mask == "vast" and not limits.strict else chosen
+            mask = mask_from_galaxies(mask, galaxies.select(traced), r_max=r_max, min_radius=min_radius)
+        region: Region = SurveyRegion(mask, r_min, r_max)
     else:
         if mask is not None:
             raise OptionError("a sky mask was given, but the catalogue is a box without ra and dec")
@@ -183,7 +187,8 @@ def _distance(cosmo: Cosmology, z, single_precision: bool) -> NDArray[np.float64
     return (integral * np.float32(HUBBLE_DISTANCE)).astype(np.float64)
 
 
-def _survey_region(galaxies, everyone, chosen, limits, mask, cosmo, min_radius, single_precision) -> SurveyRegion:
+def _radial_limits(galaxies, everyone, chosen, limits, cosmo, single_precision) -> tuple[float, float]:
+    """Distances [Mpc/h] of the nearest and farthest tracer (V2), or of the redshift limits where they are given."""
     distance = np.linalg.norm(everyone[chosen], axis=1)
     exact = galaxies.z.dtype.type
     r_min, r_max = float(distance.min()), float(distance.max())
@@ -193,23 +198,18 @@ def _survey_region(galaxies, everyone, chosen, limits, mask, cosmo, min_radius, 
         r_max = max(r_max, float(_distance(cosmo, exact(limits.z_max), single_precision)))
     if not r_min < r_max:
         raise CoordinateError(f"all galaxies lie at a distance of {r_min:.3f} Mpc/h; voids need a volume")
-    if mask is None or isinstance(mask, str):
-        mask = mask_from_galaxies(mask, galaxies, chosen, r_max=r_max, min_radius=min_radius)
-    return SurveyRegion(mask, float(r_min), float(r_max))
+    return r_min, r_max
 
 
-def mask_from_galaxies(
-    kind: str | None, galaxies: GalaxyCatalog, chosen: NDArray[np.bool_], *, r_max: float, min_radius: float
-) -> SkyMask:
+def mask_from_galaxies(kind: str | None, galaxies: GalaxyCatalog, *, r_max: float, min_radius: float) -> SkyMask:
     """The mask that a word asks for: ``vast``, ``healpix:NSIDE``, or None for HEALPix with an nside that fits.
 
-    The VAST grid is made from all galaxies of the catalogue, HEALPix masks from the ``chosen`` ones. The automatic nside is the
-    largest power of two for which the occupied pixels hold :data:`GALAXIES_PER_PIXEL` galaxies on average.
+    The automatic nside is the largest power of two for which the occupied pixels hold :data:`GALAXIES_PER_PIXEL`
+    galaxies on average.
     """
     ra, dec, _ = galaxies.sky
     if kind == "vast":
         return EqualAngleMask.from_galaxies(ra, dec, r_max, min_radius=min_radius)
-    ra, dec = ra[chosen], dec[chosen]
     if kind is not None:
         word, _, number = kind.partition(":")
         if word != "healpix" or not number.isdigit() or int(number) < 1:

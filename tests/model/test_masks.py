@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from armillary.errors import MaskError
+from armillary.model import EqualAngleMask, HealpixMask
+from armillary.units import FULL_SKY
+
+
+def random_sky(n, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0.0, 360.0, n), np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, n)))
+
+
+@pytest.mark.parametrize("make", [lambda ra, dec: HealpixMask.from_galaxies(ra, dec, 8),
+                                  lambda ra, dec: EqualAngleMask.from_galaxies(ra, dec, 700.0)], ids=["healpix", "vast"])
+def test_a_mask_holds_its_galaxies_and_covers_its_area(make):
+    ra, dec = random_sky(20_000, 1)
+    here = (ra < 80.0) & (dec > -30.0)
+    mask = make(ra[here], dec[here])
+    assert mask.contains(ra[here], dec[here]).all()
+    everywhere = random_sky(200_000, 2)
+    # The area is the fraction of the sky that random directions hit, within four standard errors.
+    share = mask.contains(*everywhere).mean()
+    assert mask.area / FULL_SKY == pytest.approx(share, abs=4.0 * np.sqrt(share * (1.0 - share) / 200_000))
+
+
+def test_a_mask_of_the_whole_sky_has_its_area():
+    assert HealpixMask(4, np.ones(192, dtype=bool)).area == pytest.approx(41252.961)
+    assert EqualAngleMask(2, np.ones((720, 360), dtype=bool)).area == pytest.approx(41252.961)
+
+
+def test_the_equator_row_of_the_vast_grid_is_double():
+    """Truncation towards zero puts -1 < dec < 1 into one row."""
+    mask = EqualAngleMask.from_galaxies([10.5], [0.5], 100.0, smooth=False)
+    assert mask.resolution == 1
+    assert mask.contains([10.5, 10.5, 10.5], [-0.9, 0.9, 1.1]).tolist() == [True, True, False]
+
+
+def test_the_vast_grid_gets_finer_with_distance():
+    assert [EqualAngleMask.from_galaxies([1], [1], r).resolution for r in (500.0, 600.0, 1200.0)] == [1, 2, 3]
+
+
+def test_smoothing_fills_a_cell_with_three_neighbours():
+    ra, dec = np.array([10.5, 12.5, 11.5]), np.array([20.5, 20.5, 21.5])
+    hole = ([11.5], [20.5])
+    assert not EqualAngleMask.from_galaxies(ra, dec, 100.0, smooth=False).contains(*hole)[0]
+    assert EqualAngleMask.from_galaxies(ra, dec, 100.0).contains(*hole)[0]
+    assert not EqualAngleMask.from_galaxies(ra[:2], dec[:2], 100.0).contains(*hole)[0]
+
+
+def test_smoothing_knows_that_right_ascension_wraps():
+    ra, dec = np.array([359.5, 1.5, 0.5]), np.array([20.5, 20.5, 21.5])
+    assert EqualAngleMask.from_galaxies(ra, dec, 100.0).contains([0.5], [20.5])[0]
+
+
+def test_masks_of_the_wrong_size_are_refused():
+    with pytest.raises(MaskError, match="768 pixels, but 100"):
+        HealpixMask(8, np.ones(100, dtype=bool))
+    with pytest.raises(MaskError, match="empty"):
+        HealpixMask(1, np.zeros(12, dtype=bool))
+    with pytest.raises(MaskError, match="shape"):
+        EqualAngleMask(1, np.ones((180, 360), dtype=bool))
+    with pytest.raises(MaskError, match="nside"):
+        HealpixMask.from_galaxies([1], [1], 0)
