@@ -20,7 +20,7 @@ def test_boxes_know_their_inside():
     assert BoxRegion((0.0,) * 3, (1.0,) * 3, periodic=True).contains([[9.0, 9.0, 9.0]]).all()
 
 
-@pytest.mark.parametrize("low, high", [((0.0,) * 3, (1.0, 0.0, 1.0)), ((0.0,) * 3, (1.0, np.inf, 1.0))])
+@pytest.mark.parametrize(("low", "high"), [((0.0,) * 3, (1.0, 0.0, 1.0)), ((0.0,) * 3, (1.0, np.inf, 1.0))])
 def test_impossible_boxes_are_refused(low, high):
     with pytest.raises(OptionError, match="low < high"):
         BoxRegion(low, high)

@@ -157,6 +157,9 @@ def test_the_hierarchy_nests(box_galaxies, box):
     floods = [set(f.zones.tolist()) for f in SMALL.watershed(box_galaxies, box=box).floods]
     k = len(set().union(*floods))
     assert floods[-1] == set(range(k))
+    # Every zone is the core of exactly one void.
+    cores = [int(f.zones[0]) for f in SMALL.watershed(box_galaxies, box=box).floods]
+    assert sorted(cores) == list(range(k))
     for i, one in enumerate(floods):
         for other in floods[i + 1 :]:
             assert one <= other or not one & other

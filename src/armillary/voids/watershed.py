@@ -200,8 +200,9 @@ def _edge_area(sites, tetrahedron, centre, i, j):
 def flood(links: ZoneLinks, core_volume: NDArray[np.float64]) -> list[Flood]:
     """The hierarchy of voids, from the highest pass down.
 
-    All groups that meet at one saddle volume flow into the one with the largest core at once, and each of the others is recorded.
-    The last void takes every zone, linked or not.
+    All groups that meet at one saddle volume flow into the one with the largest core at once, and each of the others is
+    recorded. Groups that are linked to nothing meet at a saddle of 0, so that each zone is the core of one void, and the
+    last void takes every zone.
     """
     k = len(core_volume)
     if k == 0:
@@ -244,6 +245,7 @@ def flood(links: ZoneLinks, core_volume: NDArray[np.float64]) -> list[Flood]:
     last = min(remaining, key=lambda g: int(deepest[g]))
     for g in remaining:
         if g != last:
+            record(g, 0.0)
             joined[members[g]] = 0.0
             members[last].extend(members[g])
     record(last, 0.0)
