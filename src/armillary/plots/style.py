@@ -91,7 +91,7 @@ def figure_bytes(figure: Figure, kind: str = "svg", *, dpi: int = 200) -> bytes:
     buffer = io.BytesIO()
     metadata: dict[str, str | None] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     with rc_context({"svg.hashsalt": "armillary", "svg.fonttype": "path"}):
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata, bbox_inches="tight", pad_inches=0.08)
     return buffer.getvalue()
 
 
