@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 from armillary.errors import InputError
 from armillary.model import BoxRegion, MembershipCode, Region, VoidCatalog
 from armillary.voids.footprint import Footprint, inside, inside_each
-from armillary.voids.selection import canonical_order
 
 #: A position is near the edge when a step of this length along x, y or z leaves the region [Mpc/h].
 EDGE_DISTANCE = 10.0
@@ -126,9 +125,7 @@ def containing_void(xyz, centre, radius, void, region: Region | None) -> NDArray
     shape = np.minimum(np.floor((xyz.max(axis=0) - low) / cell).astype(np.int64) + 1, 256)
     cells = np.maximum((xyz.max(axis=0) - low) / shape, 1e-9) * (1.0 + 1e-12)
     start, spheres = _spheres_by_cell(centre, radius, low, cells, shape)
-    along = canonical_order(xyz)
-    hit = np.empty(len(xyz), dtype=np.int64)
-    hit[along] = _first_sphere(xyz[along], centre, radius, low, cells, shape, start, spheres)
+    hit = _first_sphere(xyz, centre, radius, low, cells, shape, start, spheres)
     return np.where(hit < 0, -1, void[hit])
 
 
@@ -220,9 +217,7 @@ def scaled_centre_distance(xyz, centre, r_eff, region: Region | None) -> NDArray
     if isinstance(region, BoxRegion) and region.periodic:
         centre, origin = with_images(centre, np.full(len(r_eff), float(region.size.max())), region)
         r_eff = r_eff[origin]
-    # Along a space-filling curve successive positions look at the same voids, which stay in the cache.
-    along = canonical_order(xyz)
-    xyz, best = xyz[along], np.full(len(xyz), np.inf)
+    best = np.full(len(xyz), np.inf)
     # Voids of similar size together: the search may stop at a distance of the largest of them times the best so far.
     size_class = np.floor(np.log2(r_eff / r_eff.min()) * 2.0).astype(np.int64)
     for members in (np.flatnonzero(size_class == k) for k in np.unique(size_class)):
@@ -237,9 +232,7 @@ def scaled_centre_distance(xyz, centre, r_eff, region: Region | None) -> NDArray
         start = np.searchsorted(key[order], np.arange(int(np.prod(shape)) + 1))
         ordered = members[order]
         _nearest_scaled(xyz, centre[ordered], r_eff[ordered], largest, low, cell, shape, start, best)
-    out = np.empty(len(best))
-    out[along] = best
-    return out
+    return best
 
 
 @njit(cache=True)

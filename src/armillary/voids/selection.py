@@ -88,6 +88,7 @@ class Sample:
     rows : (n,) rows of the catalogue, one per distinct position, ordered along a Morton curve.
     xyz : (n, 3) their positions [Mpc/h].
     everyone : (m, 3) positions of all galaxies of the catalogue [Mpc/h].
+    along : (m,) rows of ``everyone`` along a Morton curve: work done in this order finds its data in the cache.
     duplicates : number of exact copies left out.
     masked : number of galaxies within the limits but outside the region.
     region : the volume to search.
@@ -96,6 +97,7 @@ class Sample:
     rows: NDArray[np.int64]
     xyz: NDArray[np.float64]
     everyone: NDArray[np.float64]
+    along: NDArray[np.int64]
     duplicates: int
     masked: int
     region: Region
@@ -139,11 +141,12 @@ def take_sample(
             everyone = np.mod(everyone - region.low, region.size)
             everyone = np.where(everyone >= region.size, 0.0, everyone) + region.low
     inside = _inside(galaxies, everyone, chosen, region)
-    rows = np.flatnonzero(chosen)[inside]
-    if not len(rows):
+    if not inside.any():
         raise MaskError(f"all {len(inside)} galaxies within the limits lie outside the region; check the mask or box")
-    order = canonical_order(everyone[rows])
-    rows = rows[order]
+    along = canonical_order(everyone)
+    taken = np.zeros(len(everyone), dtype=bool)
+    taken[np.flatnonzero(chosen)[inside]] = True
+    rows = along[taken[along]]
     xyz = everyone[rows]
     distinct = np.ones(len(rows), dtype=bool)
     distinct[1:] = (xyz[1:] != xyz[:-1]).any(axis=1)
@@ -152,7 +155,8 @@ def take_sample(
             f"{distinct.sum()} distinct galaxy positions are left of {len(galaxies)} galaxies; voids need at least 5"
         )
     return Sample(
-        rows[distinct], np.ascontiguousarray(xyz[distinct]), everyone, int((~distinct).sum()), int((~inside).sum()), region
+        rows[distinct], np.ascontiguousarray(xyz[distinct]), everyone, along, int((~distinct).sum()),
+        int((~inside).sum()), region,
     )
 
 

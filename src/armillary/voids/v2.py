@@ -343,7 +343,10 @@ def _with_membership(catalogue: VoidCatalog, sample: Sample, nearest) -> VoidCat
     tracer = np.zeros(len(nearest), dtype=bool)
     tracer[sample.rows] = True
     proper = np.arange(len(catalogue)) != catalogue.parameters.get("root_void", -1)
-    distance = scaled_centre_distance(sample.everyone, catalogue.centre[proper], catalogue.r_eff[proper], sample.region)
+    distance = np.empty(len(nearest))
+    distance[sample.along] = scaled_centre_distance(
+        sample.everyone[sample.along], catalogue.centre[proper], catalogue.r_eff[proper], sample.region
+    )
     return replace(
         catalogue,
         membership=Membership(

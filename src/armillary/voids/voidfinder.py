@@ -315,16 +315,17 @@ def _scaled_fraction(spheres: Spheres, rows, footprint: Footprint, steps: int) -
 
 
 def _membership(sample: Sample, wall, holes: Holes, centre, r_eff) -> Membership:
-    everyone = sample.everyone
-    void = containing_void(everyone, holes.centre, holes.radius, holes.void, sample.region)
-    tracer = np.zeros(len(everyone), dtype=bool)
+    n, xyz = len(sample.everyone), sample.everyone[sample.along]
+    void, distance, code = np.empty(n, dtype=np.int64), np.empty(n), np.empty(n, dtype=np.int8)
+    in_order = containing_void(xyz, holes.centre, holes.radius, holes.void, sample.region)
+    void[sample.along] = in_order
+    code[sample.along] = position_codes(in_order, xyz, sample.region, EDGE_DISTANCE)
+    distance[sample.along] = scaled_centre_distance(xyz, centre, r_eff, sample.region)
+    tracer = np.zeros(n, dtype=bool)
     tracer[sample.rows] = True
-    kind = np.full(len(everyone), -1, dtype=np.int8)
+    kind = np.full(n, -1, dtype=np.int8)
     kind[sample.rows] = wall
-    return Membership(
-        code=position_codes(void, everyone, sample.region, EDGE_DISTANCE), tracer=tracer, void=void,
-        centre_distance=scaled_centre_distance(everyone, centre, r_eff, sample.region), wall=kind,
-    )
+    return Membership(code=code, tracer=tracer, void=void, centre_distance=distance, wall=kind)
 
 
 def _map(function, items: list, workers: int) -> Iterable:
