@@ -29,8 +29,17 @@ def test_redshift_inverts_distance(omega_m, z):
     assert float(cosmo.redshift(cosmo.comoving_distance(z))) == pytest.approx(z, rel=1e-8)
 
 
-def test_beyond_the_horizon_there_is_no_redshift():
-    assert np.isnan(Cosmology(0.3).redshift(2e4))
+def test_equal_redshifts_give_equal_distances_wherever_they_stand():
+    z = np.random.default_rng(0).uniform(0.01, 0.3, 5003)
+    distance = Cosmology(0.3).comoving_distance(z)
+    for first in (1, 2, 3, 1500):
+        np.testing.assert_array_equal(Cosmology(0.3).comoving_distance(z[first:]), distance[first:])
+
+
+def test_beyond_redshift_50_there_is_no_redshift():
+    far = Cosmology(0.3).comoving_distance(50.0)
+    assert np.isnan(Cosmology(0.3).redshift([1.001 * far, 2e4])).all()
+    assert Cosmology(0.3).redshift(0.999 * far) > 48.0
 
 
 def test_distances_in_mpc_over_h_do_not_depend_on_h():
@@ -42,6 +51,10 @@ def test_the_sky_and_cartesian_positions_are_inverse(ra, dec, r):
     back = cartesian_to_sky(sky_to_cartesian(ra, dec, r))
     np.testing.assert_allclose(np.cos(np.radians(back[0] - ra)), 1.0, atol=1e-12)
     np.testing.assert_allclose(back[1:], (dec, r), rtol=1e-9, atol=1e-9)
+
+
+def test_right_ascension_stays_below_360():
+    assert cartesian_to_sky(np.array([[1.0, -1e-20, 0.0]]))[0] == 0.0
 
 
 def test_astropy_cosmologies_come_in_by_the_door():

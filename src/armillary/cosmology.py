@@ -71,13 +71,17 @@ class Cosmology:
         out = np.empty_like(flat)
         for start in range(0, flat.size, _CHUNK):
             half = 0.5 * flat[start : start + _CHUNK]
-            out[start : start + _CHUNK] = half * ((1.0 / self.efunc(half[:, None] * (1.0 + _NODES))) @ _WEIGHTS)
+            # Not a matrix product: its rounding depends on the row, and equal redshifts must give equal distances.
+            total = np.zeros_like(half)
+            for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
+                total += weight / self.efunc(half * (1.0 + node))
+            out[start : start + _CHUNK] = half * total
         return HUBBLE_DISTANCE * out.reshape(np.shape(z))
 
     def redshift(self, distance: ArrayLike) -> NDArray[np.float64]:
         """Redshift at a comoving distance [Mpc/h]: the inverse of :meth:`comoving_distance`, by Newton's method.
 
-        Distances at or beyond the horizon give NaN.
+        Distances beyond that of z = 50 give NaN.
         """
         target = np.asarray(distance, dtype=np.float64)
         table_z = np.expm1(np.linspace(0.0, np.log1p(50.0), 512))
@@ -105,6 +109,7 @@ def cartesian_to_sky(
     """Right ascension in [0, 360) and declination [deg], and distance [Mpc/h], of positions (n, 3)."""
     xyz = np.asarray(xyz, dtype=np.float64)
     distance = np.linalg.norm(xyz, axis=-1)
-    ra = np.degrees(np.arctan2(xyz[..., 1], xyz[..., 0])) % 360.0
+    # A remainder of 360 is where -1e-17 degrees ends up; twice makes it 0.
+    ra = np.degrees(np.arctan2(xyz[..., 1], xyz[..., 0])) % 360.0 % 360.0
     dec = np.degrees(np.arctan2(xyz[..., 2], np.hypot(xyz[..., 0], xyz[..., 1])))
     return ra, dec, distance

@@ -41,7 +41,3 @@ class RunDirectoryError(ArmillaryError):
 
 class StorageError(ArmillaryError):
     """Results cannot be written: the disk is full, or the place is not writable."""
-
-
-class MissingExtraError(ArmillaryError):
-    """An optional dependency is not installed; the message names the extra that brings it."""

@@ -150,8 +150,8 @@ def test_catalogues_without_voids_read_back(tmp_path):
         zones = catalog.zones
         if zones is not None:
             nothing = np.full(len(zones), -1)
-            surface = zones.surface and VoidSurface(np.zeros(0, int), np.zeros((0, 3)), np.zeros((0, 3, 3)))
-            zones = dataclasses.replace(zones, void0=nothing, void1=nothing, surface=surface, zone=zones.zone)
+            # No voids have no boundary: an empty surface and none are the same in a file.
+            zones = dataclasses.replace(zones, void0=nothing, void1=nothing, surface=None)
             catalog = dataclasses.replace(catalog, zones=zones)
         write_desivast(catalog, tmp_path / "none.fits")
         assert_equal(catalog, read_desivast(tmp_path / "none.fits"))
@@ -189,6 +189,23 @@ def test_layout_is_that_of_desivast(tmp_path):
         hdus.verify("exception")
     # The mask is a HEALPix map of its own.
     assert_equal(read_sky_mask(tmp_path / "vf.fits"), region.mask)
+
+
+def test_a_watershed_file_has_every_table_whether_surfaces_are_known_or_not(tmp_path):
+    names = ["PRIMARY", "VOIDS", "ZONEVOID", "GALZONE", "TRIANGLE", "GALVIZ"]
+    for full in (True, False):
+        catalog = watershed("vide", full=full)
+        write_desivast(catalog, tmp_path / "v2.fits")
+        with fits.open(tmp_path / "v2.fits") as hdus:
+            assert [hdu.name for hdu in hdus] == names
+            assert hdus[0].header["SURFACES"] is full
+            assert len(hdus["TRIANGLE"].data) == (20 if full else 0)
+            assert len(hdus["TRIANGLE"].columns) == 13
+            viz, zone = hdus["GALVIZ"].data, catalog.zones.zone
+            np.testing.assert_array_equal(viz["GID"], catalog.zones.galaxy)
+            np.testing.assert_array_equal(viz["G2V"], np.where(zone < 0, -1, catalog.zones.void1[zone]))
+            hdus.verify("exception")
+        assert (read_desivast(tmp_path / "v2.fits").zones.surface is None) is not full
 
 
 def test_sky_columns_are_those_of_the_centres_and_nan_in_a_box(tmp_path):

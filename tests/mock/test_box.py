@@ -72,3 +72,11 @@ def test_sides_may_differ():
 def test_impossible_options_are_refused(options, word):
     with pytest.raises(OptionError, match=word):
         MockBox(**options)
+
+
+def test_the_box_that_the_validation_page_describes():
+    box = MockBox(size=200.0).make(rng=np.random.default_rng(2))
+    radius = box.voids.radius
+    assert (len(radius), len(box.galaxies)) == (103, 43_843)
+    assert [round(float(value), 1) for value in (radius.min(), radius.max())] == [12.3, 24.7]
+    assert round(float((4.0 / 3.0 * np.pi * radius**3).sum()) / 200.0**3, 2) == 0.36

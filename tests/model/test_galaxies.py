@@ -44,6 +44,18 @@ def test_impossible_coordinates_are_refused_with_their_rows(ra, dec, z):
         GalaxyCatalog.from_sky(ra, dec, z)
 
 
+def test_right_ascensions_are_turned_into_0_to_360():
+    assert GalaxyCatalog.from_sky([-10.0, 370.0, -1e-17], [0, 0, 0], [0.1, 0.1, 0.1]).sky[0].tolist() == [350.0, 10.0, 0.0]
+
+
+def test_copies_of_a_galaxy_have_the_same_position_wherever_they_stand():
+    rng = np.random.default_rng(0)
+    ra, dec, z = rng.uniform(0, 60, 4001), rng.uniform(0, 40, 4001), rng.uniform(0.05, 0.1, 4001)
+    twice = GalaxyCatalog.from_sky(*(np.concatenate((column, column[:50])) for column in (ra, dec, z)))
+    xyz = twice.positions(Cosmology())
+    np.testing.assert_array_equal(xyz[:50], xyz[-50:])
+
+
 def test_a_catalogue_is_a_survey_or_a_box():
     with pytest.raises(InputError, match="not both"):
         GalaxyCatalog(ra=np.zeros(1), dec=np.zeros(1), z=np.ones(1), xyz=np.zeros((1, 3)))

@@ -100,7 +100,27 @@ def test_a_sky_that_straddles_zero_is_drawn_in_one_piece():
     low, high = sorted(ax.get_xlim())
     assert high - low < 60.0
     assert ax.get_xlim()[0] > ax.get_xlim()[1]
-    assert ax.xaxis.get_major_formatter()(0.0, 0) in {"0°", "360°"}
+    figure_bytes(ax.figure, "png", dpi=30)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["340°", "350°", "0°", "10°", "20°"]
+
+
+@pytest.mark.parametrize(("first", "last"), [(0.2, 359.9), (120, 240), (0, 2)])
+def test_right_ascensions_on_the_page_are_whole_and_below_360(first, last):
+    ax = plot_sky(np.linspace(first, last, 400), np.linspace(-10, 10, 400))
+    marks = [int(label.get_text().removesuffix("°")) for label in ax.get_xticklabels()]
+    assert 3 <= len(marks) <= 9
+    assert all(0 <= mark < 360 for mark in marks)
+
+
+def test_the_key_of_the_sky_lies_beside_the_data():
+    rng = np.random.default_rng(3)
+    centre = sky_to_cartesian(rng.uniform(100, 200, 30), rng.uniform(-20, 40, 30), 200.0)
+    ones = np.ones(30)
+    voids = VoidCatalog("voidfinder", centre, 10 * ones, 10 * ones, 0 * ones, np.zeros(30, dtype=int), cosmo=Cosmology(),
+                        holes=Holes(centre, 10 * ones, np.arange(30)))
+    ax = plot_sky(rng.uniform(100, 200, 900), rng.uniform(-20, 40, 900), voids=voids)
+    figure_bytes(ax.figure, "png", dpi=30)
+    assert not ax.get_legend().get_window_extent().overlaps(ax.get_window_extent())
 
 
 def test_recovery_leaves_empty_bins_out():

@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from armillary.cosmology import Cosmology
 from armillary.errors import ColumnError, CoordinateError, InputError, MaskError, OptionError
 from armillary.model import BoxRegion, GalaxyCatalog, HealpixMask
-from armillary.voids.selection import GALAXIES_PER_PIXEL, Limits, canonical_order, take_sample
+from armillary.voids.selection import GALAXIES_PER_PIXEL, Limits, take_sample
 
 
 def sample(galaxies, limits=None, **options):
@@ -98,14 +96,6 @@ def test_positions_are_wrapped_into_a_periodic_box(box_galaxies):
     periodic = BoxRegion((0.0,) * 3, (60.0,) * 3, periodic=True)
     shifted = GalaxyCatalog.from_positions(box_galaxies.xyz + [120.0, -60.0, 0.0])
     np.testing.assert_allclose(sample(shifted, box=periodic).everyone, box_galaxies.xyz, atol=1e-12)
-
-
-@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 60), ties=st.booleans())
-def test_canonical_order_does_not_depend_on_the_input_order(seed, n, ties):
-    rng = np.random.default_rng(seed)
-    xyz = rng.integers(0, 3, (n, 3)).astype(float) if ties else rng.random((n, 3))
-    shuffled = xyz[rng.permutation(n)]
-    np.testing.assert_array_equal(xyz[canonical_order(xyz)], shuffled[canonical_order(shuffled)])
 
 
 def test_the_default_cosmology_is_the_documented_one(cap):

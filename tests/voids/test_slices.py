@@ -139,6 +139,13 @@ def test_a_sphere_across_a_periodic_face_shows_on_both_sides():
     assert slice_.void_area == pytest.approx(np.pi * (100.0 - 16.0), rel=0.02)
 
 
+def test_galaxies_behind_a_periodic_face_are_near_the_plane_too():
+    xyz = np.array([[50.0, 50.0, 99.0], [50.0, 50.0, 3.0], [50.0, 50.0, 92.0]])
+    for periodic, rows in ((True, [0, 1]), (False, [1])):
+        catalog = spheres([[50, 50, 5]], [15.0], region=replace(BOX, periodic=periodic))
+        assert slice_voids(catalog, PlaneCut(2, 1.0), xyz, thickness=10.0).galaxy_row.tolist() == rows
+
+
 def test_periodic_watershed_cells_wrap():
     # The sites of the one void lie on the face x = 0, so that half of each cell is on either side.
     plain = lattice_zones([0, -1, -1, -1, -1, -1, -1, -1, -1, -1])

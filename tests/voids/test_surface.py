@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from armillary.errors import InputError, OptionError
-from armillary.model import BoxRegion, Holes, VoidCatalog, VoidSurface, Zones
+from armillary.model import BoxRegion, GalaxyCatalog, Holes, VoidCatalog, VoidSurface, Zones
+from armillary.voids import V2
 from armillary.voids.surface import Surface, geodesic_sphere, outline_surface, union_surface, void_surface
 
 
@@ -127,6 +128,19 @@ def test_an_unknown_void_is_named():
     catalog = holes_catalog([[0, 0, 0]], [10.0], [0])
     with pytest.raises(InputError, match="void 3 is not in the voidfinder catalogue"):
         void_surface(catalog, [0, 3])
+
+
+def test_watershed_voids_across_a_periodic_face_are_drawn_in_one_piece():
+    xyz = np.random.default_rng(0).uniform(0.0, 60.0, (1500, 3))
+    box = BoxRegion((0.0,) * 3, (60.0,) * 3, periodic=True)
+    finder = V2(min_radius=8.0, surfaces=True, prunings=("revolver",))
+    catalog = finder.find(GalaxyCatalog.from_positions(xyz), box=box)["revolver"]
+    across = np.flatnonzero((np.minimum(catalog.centre, 60.0 - catalog.centre) < 0.7 * catalog.radius[:, None]).any(axis=1))
+    assert across.size > 5
+    for void in across[np.argsort(catalog.radius[across])][:5]:
+        surface = void_surface(catalog, [int(void)])
+        assert surface.is_watertight
+        assert surface.volume == pytest.approx(ball_volume(catalog.radius[void]), rel=1e-6)
 
 
 def test_holes_across_a_periodic_face_stay_together():

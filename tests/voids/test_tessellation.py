@@ -87,7 +87,7 @@ def test_a_flat_periodic_box_is_certified_too():
     [
         (np.random.default_rng(0).random((4, 3)), "at least 5"),
         (np.c_[np.random.default_rng(0).random((50, 2)), np.zeros(50)], "coplanar"),
-        (np.repeat(np.random.default_rng(0).random((20, 3)), 2, axis=0), "duplicates"),
+        (np.repeat(np.random.default_rng(0).random((20, 3)), 2, axis=0), "coincide"),
     ],
     ids=["too few", "coplanar", "duplicates"],
 )

@@ -9,13 +9,14 @@ HOLES         VoidFinder: X Y Z RADIUS VOID [BOUNDARY]
 VOIDS         V2: VOID X Y Z REDSHIFT RA DEC RADIUS X1 ... Z3 TOT_AREA EDGE_AREA [EDGE R_EFF_UNCERT]
 ZONEVOID      V2: ZONE VOID0 VOID1 [VOLUME]
 GALZONE       V2: GAL TARGET X Y Z ZONE DEPTH EDGE OUT
-TRIANGLE      V2: VOID_ID N_X N_Y N_Z P1_X ... P3_Z, the boundary of each void
-GALVIZ        V2, beside TRIANGLE: GID G2V, the largest void that holds the galaxy; -1 for none
+TRIANGLE      V2: VOID_ID N_X N_Y N_Z P1_X ... P3_Z, the boundary of each void; no rows when SURFACES is F
+GALVIZ        V2: GID G2V, the largest void that holds the galaxy; -1 for none
 MASK          ours: the sky mask, a HEALPix map or the cells of an equal-angle grid
 ============  =====================================================================================================
 
 Columns that nothing is known for are left out (TARGET without identifiers, X1 ... without axes). In a box directions
-and redshifts mean nothing and are NaN. GALVIZ has no G2V2, the neighbouring void, which the model does not keep.
+and redshifts mean nothing and are NaN. A V2 file always has all five tables; the card SURFACES says whether boundaries
+were triangulated. GALVIZ has no G2V2, the neighbouring void, which the model does not keep.
 A catalogue written here reads back equal but for its ``membership``, ``seconds`` and the galaxies that holes touch.
 """
 
@@ -77,9 +78,9 @@ def read_desivast(path: str | os.PathLike[str]) -> VoidCatalog:
     Voids are numbered by their rows. The method is the METHOD card's, else it follows from the HDUs and the name of
     the file, else from the zones. A VoidFinder file without R_EFF gives NaN for ``r_eff`` and its uncertainty; a V2
     file gives RADIUS for ``r_eff``, and without an EDGE column a void is at the edge when its EDGE_AREA is positive.
-    Sequences among the parameters read back as tuples. VAST files number the galaxies of edge cells with one more,
-    last zone; where its galaxies are exactly those with EDGE 1, they read as zone -1 (the zone keeps its row, without
-    galaxies), and otherwise as they are.
+    A TRIANGLE table without rows reads as no surface. Sequences among the parameters read back as tuples. VAST files
+    number the galaxies of edge cells with one more, last zone; where its galaxies are exactly those with EDGE 1, they
+    read as zone -1 (the zone keeps its row, without galaxies), and otherwise as they are.
 
     Raises
     ------
@@ -180,9 +181,7 @@ def _watershed_tables(catalog: VoidCatalog) -> list[fits.BinTableHDU]:
 
 
 def _surface_tables(zones: Zones) -> list[fits.BinTableHDU]:
-    surface = zones.surface
-    if surface is None:
-        return []
+    surface = zones.surface or VoidSurface(np.empty(0, dtype=np.int64), np.empty((0, 3)), np.empty((0, 3, 3)))
     held = np.full(len(zones.galaxy), -1, dtype=np.int64)
     in_zone = zones.zone >= 0
     held[in_zone] = zones.void1[zones.zone[in_zone]]
@@ -292,7 +291,7 @@ def _read_galaxies(hdu: fits.BinTableHDU) -> dict[str, Any]:
 
 
 def _read_surface(hdus: fits.HDUList, voids: NDArray[np.int64], path: str) -> VoidSurface | None:
-    if "TRIANGLE" not in hdus:
+    if "TRIANGLE" not in hdus or not len(hdus["TRIANGLE"].data):
         return None
     hdu = hdus["TRIANGLE"]
     return VoidSurface(

@@ -125,6 +125,8 @@ def _cards(catalog: VoidCatalog) -> Iterator[tuple[str, Any, str]]:
         yield "PERIODIC", region.periodic, "Whether the box is periodic"
         for key, value in zip(_BOX_CARDS, (*region.low, *region.high), strict=True):
             yield key, float(value), f"{'Lower' if key.endswith('MIN') else 'Upper'} {key[1]} limit (Mpc/h)"
+    if catalog.zones is not None:
+        yield "SURFACES", catalog.zones.surface is not None, "Whether TRIANGLE holds the voids' boundaries"
     if region is not None:
         yield "VOLUME", region.volume, "Volume searched (Mpc/h)^3"
     for name, (key, comment) in _PARAMETER_CARDS.items():

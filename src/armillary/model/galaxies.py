@@ -43,7 +43,7 @@ class GalaxyCatalog:
 
     def __post_init__(self) -> None:
         sky = [self.ra, self.dec, self.z]
-        if (self.xyz is None) == any(column is None for column in sky) and self.xyz is None:
+        if self.xyz is None and any(column is None for column in sky):
             raise InputError("a galaxy catalogue needs ra, dec and z, or xyz")
         if self.xyz is not None:
             if any(column is not None for column in sky):
@@ -66,7 +66,7 @@ class GalaxyCatalog:
     @classmethod
     def from_sky(cls, ra: ArrayLike, dec: ArrayLike, z: ArrayLike, **columns) -> GalaxyCatalog:
         """Build from ra (any turn), dec [deg] and z, each (n,); other attributes by keyword."""
-        return cls(ra=np.asarray(ra, dtype=np.float64) % 360.0, dec=np.asarray(dec, dtype=np.float64),
+        return cls(ra=np.asarray(ra, dtype=np.float64) % 360.0 % 360.0, dec=np.asarray(dec, dtype=np.float64),
                    z=_floating(z), **columns)
 
     @classmethod

@@ -209,12 +209,14 @@ def plot_sky(ra: ArrayLike, dec: ArrayLike, *, voids: VoidCatalog | None = None,
             _turn(void_ra, middle), np.sin(np.radians(void_dec)), s=1.2 * voids.r_eff, facecolors="none",
             edgecolors=METHOD_COLOURS[voids.method], linewidths=0.7, label=f"{METHOD_NAMES[voids.method]} centre",
         )
-        legend(ax, loc="lower right")
+        # Above the frame: on the page no corner of a survey is sure to be empty.
+        legend(ax, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
     low, high = np.degrees(np.arcsin(np.clip(ax.get_ylim(), -1.0, 1.0)))
     marks = [mark for mark in range(-90, 91, 15) if low <= mark <= high]
     ax.set_yticks(np.sin(np.radians(marks)), [f"{mark}°" for mark in marks])
     ax.invert_xaxis()
-    ax.xaxis.set_major_formatter(lambda value, _: f"{(value + middle) % 360.0:.0f}°")
+    ax.xaxis.set_major_locator(FixedLocator(_right_ascensions(ax.get_xlim(), middle)))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{round(value + middle) % 360}°")
     ax.set_xlabel("right ascension")
     ax.set_ylabel("declination")
     return quiet(ax)
@@ -336,6 +338,14 @@ def _middle_ra(ra: NDArray[np.float64]) -> float:
     gap = np.diff(np.append(order, order[0] + 360.0))
     widest = int(np.argmax(gap))
     return float(order[widest] + 0.5 * gap[widest] + 180.0) % 360.0
+
+
+def _right_ascensions(limits: tuple[float, float], middle: float) -> list[float]:
+    """Places on the page of whole right ascensions, at most nine of them between the limits."""
+    low, high = min(limits) + middle, max(limits) + middle
+    step = next((step for step in (1, 2, 5, 10, 15, 30) if (high - low) / step <= 8.0), 60)
+    first, last = int(np.ceil(low / step)), int(np.floor(high / step))
+    return [mark * step - middle for mark in range(first, last + 1)]
 
 
 def _turn(ra: NDArray[np.float64], middle: float) -> NDArray[np.float64]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from armillary.cosmology import Cosmology, sky_to_cartesian
 from armillary.errors import ColumnError, CoordinateError, InputError, MaskError, OptionError
 from armillary.model import BoxRegion, EqualAngleMask, GalaxyCatalog, HealpixMask, Region, SkyMask, SurveyRegion
 from armillary.units import HUBBLE_DISTANCE
+from armillary.voids.order import canonical_order
 
 #: Mean number of tracers that a pixel of an automatic HEALPix mask should hold: an empty one is then rare by chance.
 GALAXIES_PER_PIXEL = 12.0
@@ -85,10 +85,10 @@ class Sample:
 
     Attributes
     ----------
-    rows : (n,) rows of the catalogue, one per distinct position, ordered along a Morton curve.
+    rows : (n,) rows of the catalogue, one per distinct position, ordered along a Hilbert curve.
     xyz : (n, 3) their positions [Mpc/h].
     everyone : (m, 3) positions of all galaxies of the catalogue [Mpc/h].
-    along : (m,) rows of ``everyone`` along a Morton curve: work done in this order finds its data in the cache.
+    along : (m,) rows of ``everyone`` along a Hilbert curve: work done in this order finds its data in the cache.
     duplicates : number of exact copies left out.
     masked : number of galaxies within the limits but outside the region.
     region : the volume to search.
@@ -225,36 +225,3 @@ def mask_from_galaxies(kind: str | None, galaxies: GalaxyCatalog, *, r_max: floa
         if nside == 1 or len(ra) >= GALAXIES_PER_PIXEL * mask.pixels.sum():
             return mask
         nside //= 2
-
-
-def canonical_order(xyz: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Indices (n,) that sort positions along a Morton curve, ties by x, y, z: the same whatever order they come in."""
-    low = xyz.min(axis=0)
-    span = float((xyz.max(axis=0) - low).max()) or 1.0
-    key = _morton(xyz, low, span)
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
-    tied = np.zeros(len(key), dtype=bool)
-    tied[1:] = ordered[1:] == ordered[:-1]
-    if tied.any():
-        x, y, z = xyz.T
-        order = np.lexsort((z, y, x, key))
-    return order
-
-
-@njit(cache=True)
-def _morton(xyz, low, span):
-    """63-bit Morton keys (n,) of positions in the cube of side ``span`` at ``low``."""
-    out = np.empty(len(xyz), dtype=np.uint64)
-    for i in range(len(xyz)):
-        key = np.uint64(0)
-        for axis in range(3):
-            v = np.uint64(min((xyz[i, axis] - low[axis]) / span, 1.0) * 2097151.0)
-            v = (v | v << np.uint64(32)) & np.uint64(0x1F00000000FFFF)
-            v = (v | v << np.uint64(16)) & np.uint64(0x1F0000FF0000FF)
-            v = (v | v << np.uint64(8)) & np.uint64(0x100F00F00F00F00F)
-            v = (v | v << np.uint64(4)) & np.uint64(0x10C30C30C30C30C3)
-            v = (v | v << np.uint64(2)) & np.uint64(0x1249249249249249)
-            key |= v << np.uint64(axis)
-        out[i] = key
-    return out

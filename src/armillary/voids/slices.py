@@ -195,6 +195,8 @@ def slice_voids(
         raise OptionError(f"slice thickness is {thickness} Mpc/h; expected more than 0")
     xyz = np.empty((0, 3)) if galaxies_xyz is None else np.asarray(galaxies_xyz, dtype=np.float64).reshape(-1, 3)
     flat, height = cut.project(xyz)
+    if isinstance(cut, PlaneCut):
+        height = _shortest(height, cut, catalog.region)
     near = np.abs(height) <= 0.5 * thickness
     known = catalog.membership is not None and len(catalog.membership) == len(xyz)
     code = catalog.membership.code if known and catalog.membership is not None else None
@@ -212,6 +214,14 @@ def slice_voids(
         galaxy_in_void=None if code is None else code[rows] == MembershipCode.VOID, footprint=raster.footprint(),
         low=raster.low, high=raster.high,
     )
+
+
+def _shortest(height: NDArray, cut: PlaneCut, region: Region | None) -> NDArray[np.float64]:
+    """Heights above a plane, across the boundary of a periodic box where that is shorter [Mpc/h]."""
+    if not (isinstance(region, BoxRegion) and region.periodic):
+        return height
+    side = region.size[cut.axis]
+    return height - side * np.round(height / side)
 
 
 @dataclass(frozen=True)

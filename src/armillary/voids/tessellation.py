@@ -1,8 +1,8 @@
 """Delaunay tetrahedra and their dual, the Voronoi cells, in a survey, a box or a periodic box.
 
 :class:`Tessellation` is the one noun on which all four void finders stand. What makes the tetrahedra is an *engine*: a
-callable from points (n, 3) to ``(tetrahedra (t, 4), adjacent (t, 4))``. :func:`qhull` is the engine for now; another one
-needs nothing but that signature.
+callable from points (n, 3) to ``(tetrahedra (t, 4), adjacent (t, 4))``, the vertices of each tetrahedron and the tetrahedron
+opposite to each, -1 on the convex hull. :func:`armillary.voids.delaunay.delaunay` is the one used.
 
 In a periodic box the points near each face are repeated on the far side, in a shell as wide as needed: it is certified
 when every circumsphere at a point of the box lies inside the padded box, and grows until it does, so that the answer is
@@ -22,32 +22,12 @@ from numpy.typing import ArrayLike, NDArray
 from armillary.errors import CoordinateError
 from armillary.model import BoxRegion, Region
 from armillary.voids.cells import cell_volumes, circumcentres, edge_cells, neighbour_table
+from armillary.voids.delaunay import delaunay
 from armillary.voids.footprint import Footprint
 
 Engine = Callable[[NDArray[np.float64]], tuple[NDArray[np.int32], NDArray[np.int32]]]
 
 _ADVICE = "a tessellation needs at least 5 points that do not lie in one plane"
-
-
-def qhull(points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Delaunay tetrahedra (t, 4) and the tetrahedron opposite to each vertex (t, 4), -1 on the hull, by scipy's Qhull.
-
-    Raises
-    ------
-    CoordinateError
-        For fewer than 5 points, or points in one plane.
-    """
-    from scipy.spatial import Delaunay, QhullError
-
-    try:
-        result = Delaunay(points)
-    except (QhullError, ValueError) as error:
-        raise CoordinateError(f"{len(points)} points cannot be tessellated (coplanar or too few); {_ADVICE}") from error
-    if result.coplanar.size:
-        raise CoordinateError(
-            f"{len(result.coplanar)} of {len(points)} points coincide with another within rounding; remove duplicates first"
-        )
-    return result.simplices, result.neighbors
 
 
 @dataclass(frozen=True)
@@ -70,7 +50,7 @@ class Tessellation:
     adjacent: NDArray[np.int32]
 
     @classmethod
-    def of(cls, points: ArrayLike, *, periodic: BoxRegion | None = None, engine: Engine = qhull) -> Tessellation:
+    def of(cls, points: ArrayLike, *, periodic: BoxRegion | None = None, engine: Engine = delaunay) -> Tessellation:
         """Tessellate points (n, 3) [Mpc/h], in open space or in the periodic box given.
 
         Raises

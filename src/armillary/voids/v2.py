@@ -28,10 +28,11 @@ from armillary.model import (
     Zones,
 )
 from armillary.voids.boundaries import zone_boundaries
+from armillary.voids.delaunay import delaunay
 from armillary.voids.membership import nearest_galaxy, position_codes, scaled_centre_distance, void_of_zone
 from armillary.voids.selection import Limits, Sample, take_sample
 from armillary.voids.stages import Progress, Stages
-from armillary.voids.tessellation import Engine, Tessellation, qhull
+from armillary.voids.tessellation import Engine, Tessellation
 from armillary.voids.watershed import Flood, ZoneLinks, ZoneMap, flood, link_zones, zones_of
 
 PRUNINGS = ("vide", "zobov", "revolver")
@@ -72,7 +73,7 @@ class V2:
     z_max: float | None = None
     magnitude_limit: float | None = None
     surfaces: bool = False
-    engine: Engine = qhull
+    engine: Engine = delaunay
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.prunings if name not in PRUNINGS]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from armillary.cosmology import Cosmology
 from armillary.errors import CoordinateError, OptionError
 from armillary.model import BoxRegion, GalaxyCatalog, Holes, Membership, Region, SkyMask, VoidCatalog
+from armillary.voids.delaunay import delaunay
 from armillary.voids.footprint import Footprint
 from armillary.voids.growth import grow_holes, occupied_cells
 from armillary.voids.holes import (
@@ -39,7 +40,7 @@ from armillary.voids.membership import (
 )
 from armillary.voids.selection import Limits, Sample, take_sample
 from armillary.voids.stages import Progress, Stages
-from armillary.voids.tessellation import Engine, Tessellation, qhull
+from armillary.voids.tessellation import Engine, Tessellation
 from armillary.voids.union import union_volumes
 
 #: Lines along each side of the lattice that measures a void's volume; the standard error of R_EFF is then below 1e-3 of it.
@@ -93,7 +94,7 @@ class VoidFinder:
     z_max: float | None = None
     magnitude_limit: float | None = None
     distance_precision: str | None = None
-    engine: Engine = qhull
+    engine: Engine = delaunay
 
     def __post_init__(self) -> None:
         for name in ("cell", "min_radius"):

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from armillary.voids.order import canonical_order, insertion_order
+
+
+@pytest.mark.parametrize("order", [canonical_order, insertion_order])
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 60), ties=st.booleans())
+def test_an_order_does_not_depend_on_the_input_order(order, seed, n, ties):
+    rng = np.random.default_rng(seed)
+    xyz = rng.integers(0, 3, (n, 3)).astype(float) if ties else rng.random((n, 3))
+    shuffled = xyz[rng.permutation(n)]
+    np.testing.assert_array_equal(xyz[order(xyz)], shuffled[order(shuffled)])
+    assert sorted(order(xyz)) == list(range(n))
+
+
+def test_neighbours_on_the_curve_are_neighbours_in_space():
+    """On a full lattice of 2^3k points every step of a Hilbert curve has length 1."""
+    axis = np.arange(16.0)
+    lattice = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    path = lattice[canonical_order(lattice)]
+    np.testing.assert_allclose(np.linalg.norm(np.diff(path, axis=0), axis=1), 1.0)
+
+
+def test_rounds_double():
+    """The second half of an insertion order is one pass along the curve, about half the points."""
+    xyz = np.random.default_rng(1).random((16_384, 3))
+    along = np.argsort(canonical_order(xyz))[insertion_order(xyz)]
+    turns = np.flatnonzero(np.diff(along) < 0)
+    assert len(turns) == 4  # five rounds: 1/16, 1/16, 1/8, 1/4, 1/2
+    np.testing.assert_allclose((turns + 1) / len(xyz), [1 / 16, 1 / 8, 1 / 4, 1 / 2], atol=0.02)
