@@ -132,3 +132,5 @@ def test_recovery_leaves_empty_bins_out():
         assert container.lines[0].get_xdata().tolist() == [12.5, 22.5]
         assert container.lines[0].get_ydata().tolist() == pytest.approx([0.5, 1.0])
     assert words(ax) == ["ZOBOV completeness", "ZOBOV purity"]
+    figure_bytes(ax.figure, "png", dpi=30)
+    assert not ax.get_legend().get_window_extent().overlaps(ax.get_window_extent())

@@ -251,7 +251,8 @@ def plot_recovery(
     ax.set_xlabel("void radius [Mpc/h]")
     ax.set_ylabel("share of voids")
     quiet(ax)
-    legend(ax, loc="best")
+    # Above the frame: matplotlib's best place overlooks error bars.
+    legend(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
     return ax
 
 

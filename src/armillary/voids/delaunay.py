@@ -250,13 +250,15 @@ def _infinite_corner(vertices, t):
 @njit(cache=True)
 def _facet(vertices, t, k):
     """The corners other than k, in the order that a positive orient puts corner k above."""
+    a, b = np.int64(vertices[t, 0]), np.int64(vertices[t, 1])
+    c, d = np.int64(vertices[t, 2]), np.int64(vertices[t, 3])
     if k == 3:
-        return vertices[t, 0], vertices[t, 1], vertices[t, 2]
+        return a, b, c
     if k == 2:
-        return vertices[t, 0], vertices[t, 3], vertices[t, 1]
+        return a, d, b
     if k == 1:
-        return vertices[t, 0], vertices[t, 2], vertices[t, 3]
-    return vertices[t, 1], vertices[t, 3], vertices[t, 2]
+        return a, c, d
+    return b, d, c
 
 
 @njit(cache=True, inline="always", error_model="numpy", fastmath={"contract"})
@@ -326,7 +328,8 @@ def _conflict_close(space, mesh, t, p, value, reach):
 
 @njit(cache=True)
 def _insphere(space, vertices, t, p):
-    return insphere_exact(space, vertices[t, 0], vertices[t, 1], vertices[t, 2], vertices[t, 3], p)
+    a, b, c = _facet(vertices, t, 3)
+    return insphere_exact(space, a, b, c, np.int64(vertices[t, 3]), p)
 
 
 @njit(cache=True)
