@@ -20,6 +20,15 @@ def test_boxes_know_their_inside():
     assert BoxRegion((0.0,) * 3, (1.0,) * 3, periodic=True).contains([[9.0, 9.0, 9.0]]).all()
 
 
+def test_wrapping_never_ends_on_the_far_side():
+    """Neither a tiny negative offset nor rounding on the way back may give ``high`` itself."""
+    box = BoxRegion((1000.0,) * 3, (1060.0,) * 3, periodic=True)
+    xyz = np.array([[np.nextafter(1000.0, 0.0)] * 3, [1060.0] * 3, [1061.0, 939.0, 1000.0], [1000.0 - 1e-17] * 3])
+    assert ((box.wrap(xyz) >= 1000.0) & (box.wrap(xyz) < 1060.0)).all()
+    assert ((box.fold(xyz) >= 0.0) & (box.fold(xyz) < 60.0)).all()
+    np.testing.assert_allclose(box.wrap(xyz)[2], [1001.0, 1059.0, 1000.0])
+
+
 @pytest.mark.parametrize(("low", "high"), [((0.0,) * 3, (1.0, 0.0, 1.0)), ((0.0,) * 3, (1.0, np.inf, 1.0))])
 def test_impossible_boxes_are_refused(low, high):
     with pytest.raises(OptionError, match="low < high"):

@@ -82,7 +82,10 @@ def test_spheres_on_the_same_galaxies_are_one():
 def test_near_duplicates_need_the_same_place_and_size():
     centre = np.array([[0.0, 0, 0], [0.05, 0, 0], [0.06, 0, 0], [5.0, 0, 0], [5.0, 0, 0.05]])
     radius = np.array([15.0, 14.95, 14.5, 14.0, 13.99])
-    assert near_duplicates(centre, radius, 0.1).tolist() == [False, True, False, False, True]
+    assert near_duplicates(centre, radius, 0.1, np.zeros(3)).tolist() == [False, True, False, False, True]
+    across = np.array([[0.02, 5.0, 5.0], [9.99, 5.0, 5.0]])
+    assert near_duplicates(across, np.array([3.0, 3.0]), 0.1, np.zeros(3)).tolist() == [False, False]
+    assert near_duplicates(across, np.array([3.0, 3.0]), 0.1, np.full(3, 10.0)).tolist() == [False, True]
 
 
 def test_maximal_spheres_may_overlap_a_little():

@@ -187,8 +187,8 @@ def test_surfaces_close_around_the_volume(box_galaxies, region):
         vertices = surface.vertices[surface.void == void]
         normal = np.cross(vertices[:, 1] - vertices[:, 0], vertices[:, 2] - vertices[:, 0]) / 2.0
         assert (np.einsum("ij,ij->i", normal, surface.normal[surface.void == void]) > -1e-9).all()
-        if region.periodic:
-            continue  # facets lie around each cell's own copy, so a void across the boundary is in pieces
+        if region.periodic and np.ptp(vertices.reshape(-1, 3), axis=0).max() > 30.0:
+            continue  # longer than half the box: pieces may be drawn around different images
         volume = np.einsum("ij,ij->", normal, vertices.mean(axis=1)) / 3.0
         assert volume == pytest.approx(4.0 / 3.0 * np.pi * found.radius[void] ** 3, rel=1e-7)
 
@@ -269,3 +269,5 @@ def test_edge_cells_are_those_with_a_vertex_outside(box_galaxies, box):
 def test_unknown_prunings_are_refused():
     with pytest.raises(OptionError, match="prunings"):
         V2(prunings=["watershed"])
+    with pytest.raises(OptionError, match="expected a list"):
+        V2(prunings="vide")

@@ -113,6 +113,21 @@ def test_the_order_of_galaxies_changes_nothing(seed, n, periodic):
     np.testing.assert_array_equal(one.membership.centre_distance[order], other.membership.centre_distance)
 
 
+@pytest.mark.parametrize("jitter", [0.0, 1e-13, 1e-9])
+def test_many_galaxies_on_one_sphere_stop_it(jitter):
+    """On a lattice more than four galaxies lie on most spheres: none of them may end up inside."""
+    rng = np.random.default_rng(0)
+    axis = np.arange(0.0, 60.1, 5.0)
+    xyz = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    xyz = xyz[np.linalg.norm(xyz - [25.0, 30.0, 35.0], axis=1) > 14.0]
+    xyz = np.concatenate((xyz, rng.uniform(0.0, 60.0, (15, 3)))) + jitter * rng.normal(size=(len(xyz) + 15, 3))
+    box = BoxRegion((-2.5,) * 3, (62.5,) * 3)
+    found = find(xyz, box, VoidFinder(wall_sigma=10.0, min_radius=6.0))
+    assert len(found) > 0
+    distance, _ = cKDTree(xyz).query(found.holes.centre)
+    np.testing.assert_allclose(distance, found.holes.radius, rtol=1e-6)
+
+
 def test_holes_are_circumspheres_of_the_delaunay_tessellation(box_galaxies, box):
     found = SMALL.find(box_galaxies, box=box)
     wall = np.flatnonzero(found.membership.wall == 1)
@@ -208,7 +223,11 @@ def test_progress_runs_from_nothing_to_all(box_galaxies, box):
 
 
 @pytest.mark.parametrize(
-    "options", [{"cell": 0.0}, {"min_radius": -1.0}, {"mask_cut": 1.5}, {"neighbour": 0}, {"distance_precision": "half"}]
+    "options",
+    [
+        {"cell": 0.0}, {"min_radius": -1.0}, {"mask_cut": 1.5}, {"neighbour": 0}, {"distance_precision": "half"},
+        {"mesh_density": 0.0}, {"duplicate_tolerance": -0.1}, {"wall_sigma": float("nan")},
+    ],
 )
 def test_impossible_options_are_refused(options):
     with pytest.raises(OptionError):
@@ -221,3 +240,8 @@ def test_galaxies_in_a_plane_are_refused():
         find(flat)
     with pytest.raises(CoordinateError, match="plane"):
         find(flat, box=None)
+
+
+def test_positions_in_the_wrong_unit_are_refused_in_words():
+    with pytest.raises(OptionError, match="check that positions are in Mpc/h"):
+        find(np.random.default_rng(0).random((50, 3)) * 60_000.0, BoxRegion((0.0,) * 3, (60_000.0,) * 3), VoidFinder())

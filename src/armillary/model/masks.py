@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from armillary.errors import MaskError
 from armillary.units import FULL_SKY
 
+#: Largest nside: pixels of 0.4 arcmin, of which the whole sky takes 0.8 GB.
+LARGEST_NSIDE = 8192
+
 
 @dataclass(frozen=True)
 class HealpixMask:
@@ -42,8 +45,8 @@ class HealpixMask:
     @classmethod
     def from_galaxies(cls, ra: ArrayLike, dec: ArrayLike, nside: int) -> HealpixMask:
         """The pixels that hold at least one of the galaxies at ra, dec [deg]."""
-        if nside < 1:
-            raise MaskError(f"nside is {nside}; expected a positive integer")
+        if not 1 <= nside <= LARGEST_NSIDE:
+            raise MaskError(f"nside of the sky mask is {nside}; expected 1 to {LARGEST_NSIDE}")
         pixels = np.zeros(12 * nside**2, dtype=bool)
         pixels[_healpix(nside).lonlat_to_healpix(*_degrees(ra, dec))] = True
         return cls(nside, pixels)

@@ -55,6 +55,16 @@ class BoxRegion:
         """Side lengths (3,) [Mpc/h]."""
         return np.subtract(self.high, self.low)
 
+    def fold(self, xyz: ArrayLike) -> NDArray[np.float64]:
+        """Positions relative to ``low``, moved by whole box sizes to [0, size), also where rounding would give size."""
+        folded = np.mod(np.asarray(xyz, dtype=np.float64) - self.low, self.size)
+        return np.where(folded >= self.size, 0.0, folded)
+
+    def wrap(self, xyz: ArrayLike) -> NDArray[np.float64]:
+        """Positions moved by whole box sizes to low <= x < high."""
+        moved = self.fold(xyz) + self.low
+        return np.where(moved >= self.high, self.low, moved)
+
     def contains(self, xyz: ArrayLike) -> NDArray[np.bool_]:
         """True where the positions (n, 3) [Mpc/h] lie inside; everywhere in a periodic box."""
         xyz = np.asarray(xyz, dtype=np.float64)

@@ -7,12 +7,13 @@ edge, in order of angle around it; it is cut into a fan of triangles.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from armillary.model import VoidSurface
+from armillary.model import BoxRegion, VoidSurface
 from armillary.voids.tessellation import Tessellation
 
 
@@ -58,6 +59,13 @@ def zone_boundaries(tessellation: Tessellation, zone: NDArray[np.int64], zone_se
     if not voids:
         return VoidSurface(np.empty(0, dtype=np.int64), np.empty((0, 3)), np.empty((0, 3, 3)))
     return VoidSurface(np.concatenate(voids), np.concatenate(normals), np.concatenate(corners))
+
+
+def around_centres(surface: VoidSurface, centre: NDArray[np.float64], box: BoxRegion) -> VoidSurface:
+    """Those images of the triangles that lie nearest to their void's centre, so that each void is in one piece."""
+    offset = surface.vertices.mean(axis=1) - centre[surface.void]
+    shift = box.size * np.round(offset / box.size)
+    return replace(surface, vertices=surface.vertices - shift[:, None, :])
 
 
 @njit(cache=True)

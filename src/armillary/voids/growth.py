@@ -1,12 +1,13 @@
 """Growing empty spheres between the wall galaxies (El-Ad & Piran 1997; Hoyle & Vogeley 2002), compiled.
 
-A sphere starts as a point in an empty cell and grows until it touches four galaxies. Its surface keeps touching the galaxies
-met so far while the centre moves along u, and it meets galaxy j after
+A sphere starts as a point in an empty cell and grows until it touches four galaxies. Its surface keeps touching the
+galaxies met so far while the centre moves along u, and it meets galaxy j after
 
     x_j = (|g_j - p|^2 - |g_1 - p|^2) / (2 u . (g_j - g_1)),      u . (g_j - g_1) > 0,
 
-so the next galaxy is the one with the smallest positive x. Since the sphere is empty all along, each galaxy met is a Delaunay
-neighbour of the first: only those (about 15) are looked at, and the finished hole is the circumsphere of a Delaunay tetrahedron.
+so the next galaxy is the one with the smallest x; x = 0 where more than the galaxies met so far lie on the sphere.
+Since the sphere is empty all along, each galaxy met is a Delaunay neighbour of the first: only those (about 15) are
+looked at, and the finished hole is the circumsphere of a Delaunay tetrahedron.
 """
 
 from __future__ import annotations
@@ -80,11 +81,13 @@ def _first_met(sites, indptr, indices, g1, g2, g3, p, u):
             continue
         # With d = g_j - g_1 and a = g_1 - p: |g_j - p|^2 - |g_1 - p|^2 = d . (d + 2 a).
         dx, dy, dz = sites[j, 0] - gx, sites[j, 1] - gy, sites[j, 2] - gz
+        d2 = dx * dx + dy * dy + dz * dz
         ahead = ux * dx + uy * dy + uz * dz
-        if ahead <= 0.0:
+        if ahead <= _ROUNDING * math.sqrt(d2):
             continue
-        x = 0.5 * (dx * (dx + ax) + dy * (dy + ay) + dz * (dz + az)) / ahead
-        if 0.0 < x < nearest:
+        # A galaxy that the sphere touches already, or would by rounding, stops it where it is.
+        x = max(0.5 * (d2 + dx * ax + dy * ay + dz * az) / ahead, 0.0)
+        if x < nearest:
             first, nearest = j, x
     return first, nearest
 

@@ -106,28 +106,6 @@ def first_of_each(touching):
 
 
 @njit(cache=True)
-def near_duplicates(centre, radius, tolerance):
-    """(m,) True for spheres within ``tolerance`` in position and in radius of the last one kept before them.
-
-    The spheres come largest first. Only neighbours in this order are compared, as in VAST: the same void grown from two
-    cells gives spheres of the same radius, and these follow one another.
-    """
-    drop = np.zeros(len(radius), dtype=np.bool_)
-    last = 0
-    for i in range(1, len(radius)):
-        close = _distance(centre[i], centre[last]) <= tolerance
-        drop[i] = close and radius[last] - radius[i] <= tolerance
-        if not drop[i]:
-            last = i
-    return drop
-
-
-@njit(cache=True)
-def _distance(a, b):
-    return math.sqrt((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2)
-
-
-@njit(cache=True)
 def lens_volume(r1, r2, d):
     """Volume common to two spheres of radii r1, r2 whose centres are d apart."""
     if d >= r1 + r2:
@@ -140,6 +118,7 @@ def lens_volume(r1, r2, d):
 
 @njit(cache=True)
 def _separation(a, b, period):
+    """Distance of two positions, across the boundary along axes with a period above 0."""
     total = 0.0
     for axis in range(3):
         d = abs(a[axis] - b[axis])
@@ -147,6 +126,23 @@ def _separation(a, b, period):
             d = min(d, period[axis] - d)
         total += d * d
     return math.sqrt(total)
+
+
+@njit(cache=True)
+def near_duplicates(centre, radius, tolerance, period):
+    """(m,) True for spheres within ``tolerance`` in position and in radius of the last one kept before them.
+
+    The spheres come largest first. Only neighbours in this order are compared, as in VAST: the same void grown from two
+    cells gives spheres of the same radius, and these follow one another.
+    """
+    drop = np.zeros(len(radius), dtype=np.bool_)
+    last = 0
+    for i in range(1, len(radius)):
+        close = _separation(centre[i], centre[last], period) <= tolerance
+        drop[i] = close and radius[last] - radius[i] <= tolerance
+        if not drop[i]:
+            last = i
+    return drop
 
 
 @njit(cache=True)

@@ -43,7 +43,7 @@ def classify(xyz: ArrayLike, voids: VoidCatalog) -> tuple[NDArray[np.int8], NDAr
     if not np.isfinite(xyz).all():
         raise InputError(f"{(~np.isfinite(xyz).all(axis=1)).sum()} of {len(xyz)} positions are NaN or infinite")
     if isinstance(voids.region, BoxRegion) and voids.region.periodic:
-        xyz = np.mod(xyz - voids.region.low, voids.region.size) + voids.region.low
+        xyz = voids.region.wrap(xyz)
     if voids.holes is not None:
         void = containing_void(xyz, voids.holes.centre, voids.holes.radius, voids.holes.void, voids.region)
         return position_codes(void, xyz, voids.region, EDGE_DISTANCE), void
@@ -74,9 +74,8 @@ def nearest_galaxy(
     from scipy.spatial import cKDTree
 
     if isinstance(region, BoxRegion) and region.periodic:
-        size = region.size
-        tree = cKDTree(np.mod(galaxies - region.low, size), boxsize=size)
-        return tree.query(np.mod(xyz - region.low, size), workers=workers)[1]
+        tree = cKDTree(region.fold(galaxies), boxsize=region.size)
+        return tree.query(region.fold(xyz), workers=workers)[1]
     return cKDTree(galaxies).query(xyz, workers=workers)[1]
 
 

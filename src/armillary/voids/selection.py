@@ -138,8 +138,7 @@ def take_sample(
         everyone = galaxies.positions()
         region = box or bounding_box(everyone)
         if region.periodic:
-            everyone = np.mod(everyone - region.low, region.size)
-            everyone = np.where(everyone >= region.size, 0.0, everyone) + region.low
+            everyone = region.wrap(everyone)
     inside = _inside(galaxies, everyone, chosen, region)
     if not inside.any():
         raise MaskError(f"all {len(inside)} galaxies within the limits lie outside the region; check the mask or box")

@@ -16,7 +16,7 @@ Three surfaces are made here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -172,7 +172,7 @@ def void_surface(catalog: VoidCatalog, voids: Iterable[int] | None = None, *, re
             f"the {catalog.method} catalogue has no boundary triangles; "
             "find the voids again with surfaces on, or draw them with outline_surface"
         )
-    return _merged(_gathered(catalog, triangles), wanted)
+    return _merged(triangles, wanted)
 
 
 def outline_surface(
@@ -357,15 +357,6 @@ def _volume_axes(axes: NDArray | None, r_eff: float) -> NDArray[np.float64]:
         if product > 1e-6 * float(np.linalg.norm(axes, axis=1).max()) ** 3:
             return axes * (r_eff / product ** (1.0 / 3.0))
     return np.eye(3) * r_eff
-
-
-def _gathered(catalog: VoidCatalog, triangles: VoidSurface) -> VoidSurface:
-    """In a periodic box, those images of the triangles nearest to their void's centre; else the triangles as they are."""
-    if not (isinstance(catalog.region, BoxRegion) and catalog.region.periodic):
-        return triangles
-    size = catalog.region.size
-    offset = triangles.vertices.mean(axis=1) - catalog.centre[triangles.void]
-    return replace(triangles, vertices=triangles.vertices - (size * np.round(offset / size))[:, None, :])
 
 
 def _merged(triangles: VoidSurface, wanted: NDArray[np.int64]) -> Surface:

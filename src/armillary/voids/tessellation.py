@@ -107,7 +107,7 @@ def _periodic(cls, points: NDArray[np.float64], box: BoxRegion, engine: Engine) 
     low, size = np.array(box.low), box.size
     if ((points < low) | (points >= low + size)).any():
         raise CoordinateError(f"points lie outside the periodic box {box.low} to {box.high}; wrap them into it first")
-    pad = 2.4 * _largest_gap(points, low, size)
+    pad = 2.4 * _largest_gap(points, box)
     while True:
         sites, origin = _with_images(points, low, size, pad)
         tetrahedra, adjacent = engine(sites)
@@ -123,14 +123,15 @@ def _periodic(cls, points: NDArray[np.float64], box: BoxRegion, engine: Engine) 
     return cls(points, sites, origin, final, np.zeros_like(final))
 
 
-def _largest_gap(points, low, size) -> float:
+def _largest_gap(points, box: BoxRegion) -> float:
     """Radius [Mpc/h] of about the largest empty sphere: the largest distance to a point from a lattice about as fine."""
     from scipy.spatial import cKDTree
 
+    size = box.size
     step = (float(np.prod(size)) / min(len(points), 50_000)) ** (1.0 / 3.0)
     axes = [(np.arange(n) + 0.5) / n * side for n, side in zip(np.ceil(size / step).astype(int), size, strict=True)]
     lattice = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    return float(cKDTree(np.mod(points - low, size), boxsize=size).query(lattice)[0].max())
+    return float(cKDTree(box.fold(points), boxsize=size).query(lattice)[0].max())
 
 
 def _with_images(points, low, size, pad):

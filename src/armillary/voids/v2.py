@@ -27,7 +27,7 @@ from armillary.model import (
     VoidSurface,
     Zones,
 )
-from armillary.voids.boundaries import zone_boundaries
+from armillary.voids.boundaries import around_centres, zone_boundaries
 from armillary.voids.delaunay import delaunay
 from armillary.voids.membership import nearest_galaxy, position_codes, scaled_centre_distance, void_of_zone
 from armillary.voids.selection import Limits, Sample, take_sample
@@ -76,6 +76,8 @@ class V2:
     engine: Engine = delaunay
 
     def __post_init__(self) -> None:
+        if isinstance(self.prunings, str):
+            raise OptionError(f"prunings is {self.prunings!r}; expected a list, such as ({self.prunings!r},)")
         unknown = [name for name in self.prunings if name not in PRUNINGS]
         if unknown or not self.prunings:
             raise OptionError(f"prunings are {tuple(self.prunings)}; expected some of {', '.join(PRUNINGS)}")
@@ -167,8 +169,8 @@ class V2:
 
         region = shed.sample.region
         if isinstance(region, BoxRegion) and region.periodic:
-            tree = cKDTree(np.mod(shed.sample.xyz - region.low, region.size), boxsize=region.size)
-            centre = np.mod(centre - region.low, region.size)
+            tree = cKDTree(region.fold(shed.sample.xyz), boxsize=region.size)
+            centre = region.fold(centre)
         else:
             tree = cKDTree(shed.sample.xyz)
         count = tree.query_ball_point(centre, radius / 4.0, return_length=True)
@@ -181,6 +183,7 @@ class V2:
             void0[zones] = np.where(void0[zones] < 0, void, void0[zones])
             void1[zones] = void
         region, sample = shed.sample.region, shed.sample
+        home = region.wrap(centre) if isinstance(region, BoxRegion) and region.periodic else centre
         near_edge = np.zeros(k, dtype=bool)
         near_edge[shed.zones.zone[(shed.zones.zone >= 0) & shed.zones.near_edge]] = True
         edge = np.array([near_edge[zones].any() for zones in zone_sets], dtype=np.int64)
@@ -188,19 +191,19 @@ class V2:
         surface: VoidSurface | None = None
         if self.surfaces:
             surface = zone_boundaries(shed.tessellation, shed.zones.zone, zone_sets)
+            if isinstance(region, BoxRegion) and region.periodic:
+                surface = around_centres(surface, home, region)
         zones = Zones(
             void0=void0, void1=void1, galaxy=sample.rows, xyz=sample.xyz, zone=shed.zones.zone, depth=shed.zones.depth,
             edge=shed.volume == 0.0, out=~region.contains(sample.xyz), volume=moments.volume,
             axes=moments.axes(zone_sets, centre),
             total_area=total, edge_area=border, surface=surface,
         )
-        if isinstance(region, BoxRegion) and region.periodic:
-            centre = np.mod(centre - region.low, region.size) + region.low
         parameters = self._parameters(method, shed)
         if method == "zobov" and zone_sets and len(zone_sets[-1]) == k:
             parameters["root_void"] = len(zone_sets) - 1
         catalogue = VoidCatalog(
-            method=method, centre=centre, radius=radius, r_eff=radius.copy(), r_eff_uncertainty=np.zeros(len(radius)),
+            method=method, centre=home, radius=radius, r_eff=radius.copy(), r_eff_uncertainty=np.zeros(len(radius)),
             edge=edge, parameters=parameters, region=region, cosmo=cosmo, zones=zones, seconds={},
         )
         return _with_membership(catalogue, sample, nearest)

@@ -46,6 +46,7 @@ from armillary.voids.union import union_volumes
 #: Lines along each side of the lattice that measures a void's volume; the standard error of R_EFF is then below 1e-3 of it.
 _LATTICE = 16
 _CHUNKS_PER_WORKER = 8
+_MOST_CELLS = 1e9
 
 
 class Spheres(NamedTuple):
@@ -103,6 +104,12 @@ class VoidFinder:
         for name in ("max_overlap", "join_overlap", "mask_cut"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise OptionError(f"{name} is {getattr(self, name)}; expected a fraction from 0 to 1")
+        if not self.duplicate_tolerance >= 0.0:
+            raise OptionError(f"duplicate_tolerance is {self.duplicate_tolerance} Mpc/h; expected 0 or more")
+        if self.mesh_density is not None and not self.mesh_density > 0.0:
+            raise OptionError(f"mesh_density is {self.mesh_density} points per (Mpc/h)^3; expected a positive number or None")
+        if not np.isfinite(self.wall_sigma):
+            raise OptionError(f"wall_sigma is {self.wall_sigma}; expected a finite number")
         if self.neighbour < 1:
             raise OptionError(f"neighbour is {self.neighbour}; expected 1 or more")
         if self.distance_precision not in (None, "single", "double"):
@@ -192,8 +199,13 @@ class VoidFinder:
             low = sample.xyz.min(axis=0)
             extent = tessellation.points.max(axis=0) - low
         shape = np.maximum(np.ceil(extent / self.cell).astype(np.int64), 1)
-        period = region.size if isinstance(region, BoxRegion) and region.periodic else None
-        cell = np.full(3, self.cell) if period is None else period / shape
+        if float(np.prod(shape, dtype=np.float64)) > _MOST_CELLS:
+            raise OptionError(
+                f"the galaxies span {', '.join(f'{side:.4g}' for side in extent)} Mpc/h, too much for a search grid of "
+                f"{self.cell} Mpc/h cells; check that positions are in Mpc/h, or take larger cells"
+            )
+        periodic = isinstance(region, BoxRegion) and region.periodic
+        cell = extent / shape if periodic else np.full(3, self.cell)
         occupied = occupied_cells(tessellation.points, low, cell, shape)
         indptr, indices = tessellation.neighbours
         footprint = Footprint.of(region)
@@ -212,10 +224,11 @@ class VoidFinder:
             grown.append(result)
             report(done / len(spans))
         centre, radius, touching = (np.concatenate(column) for column in zip(*grown, strict=True))
-        if period is not None:
-            centre = np.mod(centre - low, period) + low
+        if isinstance(region, BoxRegion) and region.periodic:
+            centre = region.wrap(centre)
+        # The same four galaxies make one sphere, but in a periodic box their images may make others.
+        keep = np.ones(len(radius), dtype=bool) if periodic else first_of_each(touching)
         touching = tessellation.origin[touching]
-        keep = first_of_each(touching)
         return Spheres(centre[keep], radius[keep], touching[keep], np.zeros(keep.sum(), dtype=bool))
 
     def _cut(self, spheres: Spheres, region: Region) -> Spheres:
@@ -230,7 +243,8 @@ class VoidFinder:
         spheres = spheres._replace(boundary=boundary).take(keep)
         x, y, z = spheres.centre.T
         spheres = spheres.take(np.lexsort((z, y, x, -spheres.radius)))
-        return spheres.take(~near_duplicates(spheres.centre, spheres.radius, self.duplicate_tolerance))
+        period = region.size if isinstance(region, BoxRegion) and region.periodic else np.zeros(3)
+        return spheres.take(~near_duplicates(spheres.centre, spheres.radius, self.duplicate_tolerance, period))
 
     def _outside(self, spheres: Spheres, rows, footprint: Footprint) -> NDArray[np.float64]:
         if self.mesh_density is not None:
@@ -278,7 +292,7 @@ def wall_galaxies(xyz, neighbour: int, sigma: float, *, region: Region | None = 
     if len(xyz) <= neighbour:
         raise CoordinateError(f"{len(xyz)} galaxies have no {neighbour}. neighbour; give more galaxies")
     if isinstance(region, BoxRegion) and region.periodic:
-        wrapped = np.mod(xyz - region.low, region.size)
+        wrapped = region.fold(xyz)
         tree = cKDTree(wrapped, boxsize=region.size)
         d = tree.query(wrapped, k=[neighbour + 1], workers=workers)[0][:, 0]
     else:
