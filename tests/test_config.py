@@ -1,5 +1,7 @@
 """Settings: where they come from, which wins, and what a mistake in them says."""
 
+import os
+
 import pytest
 
 from armillary.config import Settings, load_settings
@@ -100,3 +102,8 @@ def test_services_take_the_cosmology_of_the_settings(monkeypatch):
 
 def test_kernel_cache_is_where_the_setting_says(tmp_path):
     assert kernel_cache(tmp_path / "kernels") == tmp_path / "kernels"
+
+
+def test_no_more_threads_than_the_machine_has():
+    assert Services(Settings(workers=1)).workers == 1
+    assert Services(Settings(workers=100_000)).workers <= os.cpu_count()

@@ -48,13 +48,19 @@ class Services:
 
         return Cosmology(omega_m=self.settings.omega_m, h=self.settings.h)
 
+    @property
+    def workers(self) -> int:
+        """Threads to use: those of the settings, and no more than this process may run at once."""
+        here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(self.settings.workers, here)
+
     def find_voids(
         self, request: FindVoids, *, progress: Progress | None = None, say: Say | None = None
     ) -> FindVoidsResult:
         """See :func:`armillary.services.voids.find_voids`."""
         from armillary.services.voids import find_voids
 
-        return find_voids(request, workers=self.settings.workers, progress=progress, say=say)
+        return find_voids(request, workers=self.workers, progress=progress, say=say)
 
 
 def kernel_cache(wanted: Path | None) -> Path | None:

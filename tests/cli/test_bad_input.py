@@ -1,5 +1,8 @@
 """What cannot be used is refused in one sentence with exit status 2, and leaves nothing behind."""
 
+import gzip
+import os
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -40,6 +43,14 @@ def truncated(path):
     return "in.fits"
 
 
+def truncated_gzip(path):
+    table = Table({name: RNG.uniform(1, 2, 20_000) for name in ("ra", "dec", "z")})
+    table.write(path / "whole.fits")
+    zipped = gzip.compress((path / "whole.fits").read_bytes())
+    (path / "in.fits.gz").write_bytes(zipped[: len(zipped) // 2])
+    return "in.fits.gz"
+
+
 def not_fits(path):
     (path / "in.fits").write_text("<html>404</html>")
     return "in.fits"
@@ -76,7 +87,7 @@ CASES = {
     "NaN": (lambda path: sky(path, z=with_nan(np.full(200, 0.03))), "2 of 200 rows of in.csv have no valid position"),
     "rows of NaN": (lambda path: sky(path, z=with_nan(np.full(200, 0.03))), "rows 1, 5"),
     "negative redshift": (lambda path: sky(path, z=np.full(200, -0.01)), "z <= 0: 200"),
-    "redshift limits without galaxies": (lambda path: (sky(path), "--z-min", 0.5), "no galaxy lies between"),
+    "redshift limits without galaxies": (lambda path: (sky(path), "--z-min", 0.5), "no galaxy lies above z = 0.5"),
     "redshift limits in the wrong order": (lambda path: (sky(path), "--z-min", 0.05, "--z-max", 0.02), "z_min < z_max"),
     "too few galaxies": (lambda path: sky(path, n=4), "has 4 rows"),
     "too few after the limits": (lambda path: (sky(path, z=np.linspace(0.02, 0.06, 200)), "--z-max", 0.0204), "at least 5"),
@@ -88,7 +99,15 @@ CASES = {
                          "4 distinct"),
     "mask of the wrong nside": (mask_of_wrong_nside, "NSIDE 8 needs 768"),
     "mask that is no word": (lambda path: (sky(path), "--mask", "healpix:many"), "healpix:NSIDE"),
-    "mask file that is not there": (lambda path: (sky(path), "--mask", "none.fits"), "cannot read none.fits"),
+    "mask file that is not there": (lambda path: (sky(path), "--mask", "none.fits"), "neither vast, nor healpix:NSIDE"),
+    "mask of too many pixels": (lambda path: (sky(path), "--mask", "healpix:100000"), "expected 1 to 8192"),
+    "redshift limit that is no number": (lambda path: (sky(path), "--z-max", "inf"), "--z-max is inf"),
+    "name that is too long": (lambda path: (sky(path), "--mask", "a" * 300), "File name too long"),
+    "truncated gzip": (truncated_gzip, "in.fits.gz is not readable as FITS"),
+    "positions that do not fit the period": (
+        lambda path: (box(path, RNG.uniform(0, 80, (200, 3)))[0], "--geometry", "periodic", "--box-size", 10),
+        "but the periodic box has a side of 10 Mpc/h"),
+    "magnitude column that is not there": (lambda path: (sky(path), "--magnitude-column", "M"), "--magnitude-column asks for"),
     "truncated FITS": (truncated, "in.fits"),
     "not FITS": (not_fits, "not readable as FITS"),
     "empty file": (lambda path: (path / "in.csv").touch() or "in.csv", "is empty"),
@@ -149,6 +168,9 @@ def voids_file(shared):
         (("slice", "{voids}", "--out", "a.pdf"), "does not end in .png, .svg"),
         (("slice", "{voids}", "--out", "a.png", "--dec", "3", "--axis", "x"), "give one kind"),
         (("slice", "{voids}", "--out", "a.png", "--thickness", "0"), "thickness is 0.0"),
+        (("slice", "{voids}", "--out", "a.png", "--at", "1e9"), "the plane z = 1e+09 Mpc/h meets no void"),
+        (("map", "{voids}", "--out", f"{'a' * 300}.png"), "File name too long"),
+        (("map", "in.csv", "--out", "a.png"), "in.csv is not readable as FITS: No SIMPLE card found"),
         (("map", "{voids}", "--out", "no/such/a.png"), "cannot write no/such/a.png"),
         (("classify", "in.csv", "{voids}", "--out", "a.xlsx"), "does not end in .parquet"),
         (("classify", "none.csv", "{voids}"), "no file none.csv"),
@@ -179,3 +201,28 @@ def test_impossible_mock_survey(cli, tmp_path, options, expected):
     assert result.exit_code == 2
     assert_one_sentence(result, expected)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_control_characters_of_a_file_name_do_not_reach_the_terminal(cli):
+    result = cli("voids", "find", "a\x1b[31m\a.fits", "--out", "run")
+    assert result.exit_code == 2
+    assert_one_sentence(result, r"a\x1b[31m\x07.fits")
+
+
+def test_output_folder_that_cannot_be_made_leaves_no_parent(cli, tmp_path):
+    result = cli("voids", "find", sky(tmp_path), "--out", f"new/{'a' * 300}")
+    assert result.exit_code == 2
+    assert_one_sentence(result, "File name too long")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"in.csv"}
+
+
+def test_file_name_that_is_no_text(cli, tmp_path, survey_file):
+    name = os.fsdecode(b"bad\xff.fits")
+    try:
+        (tmp_path / name).write_bytes(survey_file.read_bytes())
+    except OSError:
+        pytest.skip("this file system wants names that are text")
+    result = cli("voids", "find", name, "--method", "revolver", "--out", "run", "--json")
+    assert result.exit_code == 0
+    assert r"bad\udcff.fits" in (tmp_path / "run" / "run.json").read_text().replace("\\\\", "\\")
+    assert cli("voids", "find", name, "--method", "revolver", "--out", "run").exit_code == 0

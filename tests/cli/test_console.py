@@ -1,15 +1,18 @@
 """The command line itself: it answers at once, prints data and words to different places, and can be asked for help."""
 
 import json
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import armillary
 from armillary.cli.arguments import parse_box, parse_columns
-from armillary.cli.console import show_table, watching
+from armillary.cli.console import Commands, show_table, watching
 from armillary.errors import OptionError
 
 HEAVY = ("numpy", "scipy", "astropy", "numba", "matplotlib", "plotly", "pyarrow", "skimage", "pydantic_settings")
@@ -142,3 +145,41 @@ def test_flux_limited_mock_survey_has_fainter_galaxies(cli, tmp_path):
     assert cli("mock", "survey", "--out", "all.fits", "--galaxies", 1000, "--sample", "flux-limited", "--json").exit_code == 0
     galaxies, _ = read_galaxies(tmp_path / "all.fits")
     assert galaxies.absolute_magnitude.max() > -19.0
+
+
+def refused(error):
+    """Exit status of a command that raises ``error``, as the root command ends it."""
+    def raise_it():
+        raise error
+
+    app = typer.Typer(cls=Commands)
+    app.command("other")(lambda: None)
+    app.command("fail")(raise_it)
+    return CliRunner().invoke(app, ["fail"])
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (MemoryError("112 GiB"), 2, "armillary: not enough memory (112 GiB)"),
+        (PermissionError(13, "Permission denied", "a/b"), 2, "armillary: cannot use a/b: Permission denied"),
+        (OSError(28, "No space left on device"), 2, "armillary: cannot write: No space left on device"),
+        (KeyboardInterrupt(), 130, "armillary: interrupted"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_sentence(error, status, sentence):
+    result = refused(error)
+    assert result.exit_code == status
+    assert result.stderr.startswith(sentence)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_reader_that_has_gone_is_no_error(tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "armillary", "mock", "survey", "--galaxies", "300", "--out", "m.fits", "--json"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    os.close(write)
+    assert done.returncode == 141
+    assert done.stderr == ""
+    assert (tmp_path / "m.fits").is_file()

@@ -107,3 +107,10 @@ def test_leftovers_of_a_killed_writer_are_removed_and_nothing_else(tmp_path):
     remove_leftovers(tmp_path)
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in keep)
+
+
+def test_refusal_within_a_temporary_path_names_the_file_that_is_wanted(tmp_path):
+    with pytest.raises(StorageError, match=r"cannot write .*/voids\.fits: the disk is full"), \
+            atomic_path(tmp_path / "voids.fits") as outer, atomic_path(outer):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []

@@ -121,7 +121,7 @@ def test_missing_columns_are_named_with_those_present_and_the_option(tmp_path, s
     path = write(tmp_path / "g.parquet", {"RA": sky["RA"], "cz": sky["Z"]}, "parquet")
     with pytest.raises(ColumnError, match=r"no column for dec and z: it has RA, cz, expected dec .*--columns ra=RA"):
         read_galaxies(path)
-    with pytest.raises(ColumnError, match=r"no column nope, which columns z= asks for; it has RA, cz"):
+    with pytest.raises(ColumnError, match=r"no column nope, which --columns z= asks for; it has RA, cz"):
         read_galaxies(path, columns={"z": "nope"})
     with pytest.raises(ColumnError, match="no column speed, which properties"):
         read_galaxies(write(tmp_path / "h.parquet", sky, "parquet"), properties=["speed"])
@@ -304,3 +304,24 @@ def test_the_real_catalogues(shared):
     np.testing.assert_array_equal(box.xyz[0], [-43.458161217968446, -30.21307333350002, -0.10048488475786144])
     with pytest.raises(ColumnError, match="no column for z"):
         read_galaxies(shared("data/galaxy-catalogs/resolve-A.csv"))
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
+def test_gzipped_fits_that_ends_early_is_refused(tmp_path, part):
+    columns = dict(zip(("ra", "dec", "z"), np.random.default_rng(0).uniform(0.1, 1.0, (3, 20_000)), strict=True))
+    zipped = gzip.compress(write(tmp_path / "g.fits", columns, "fits").read_bytes())
+    (tmp_path / "cut.fits.gz").write_bytes(zipped[: int(part * len(zipped))])
+    with pytest.raises(FormatError, match="is not readable as FITS"):
+        read_galaxies(tmp_path / "cut.fits.gz")
+
+
+def test_damage_that_parquet_can_tell_is_refused(tmp_path, sky):
+    del sky["NAME"]
+    path = tmp_path / "g.parquet"
+    pq.write_table(pa.table(sky), path, write_page_checksum=True, compression="none", use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    place = content.index(sky["RA"].tobytes())
+    content[place + 6] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(FormatError, match="not readable as Parquet"):
+        read_galaxies(path)

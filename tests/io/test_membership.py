@@ -145,3 +145,11 @@ def test_what_is_no_membership_table_is_refused(tmp_path):
             read_membership(bad)
     with pytest.raises(InputError, match="there is no file"):
         read_membership(tmp_path / "absent.parquet")
+
+
+def test_zone_of_a_galaxy_outside_is_the_one_that_a_void_of_any_method_holds(tmp_path):
+    rng = np.random.default_rng(0)
+    zones = {"vide": [4, -1, 2, -1], "revolver": [4, 3, -1, -1]}
+    catalogs = {method: catalog(method, rng, 4, zone=np.array(zone)) for method, zone in zones.items()}
+    write_membership(survey(rng, 4), catalogs, tmp_path / "g.parquet")
+    assert read_membership(tmp_path / "g.parquet")["zone"].to_pylist() == [4, 3, 2, None]

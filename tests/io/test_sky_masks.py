@@ -140,3 +140,15 @@ def test_the_footprint_of_boss_cmass_north(shared):
     assert mask.nside == 128
     assert mask.area == pytest.approx(7562, abs=1)
     assert mask.contains([185.0, 10.0], [30.0, 0.0]).tolist() == [True, False]
+
+
+def test_columns_that_are_no_map_are_refused(tmp_path):
+    words = [fits.Column("PIXEL", "J", array=[0, 1]), fits.Column("NAME", "3A", array=["abc", "def"])]
+    with pytest.raises(FormatError, match="no numbers in column NAME"):
+        read_sky_mask(write_map(tmp_path / "words.fits", words, INDXSCHM="EXPLICIT"))
+    holes = [fits.Column("PIXEL", "D", array=[0, np.nan]), fits.Column("W", "E", array=[1, 1])]
+    with pytest.raises(MaskError, match="1 pixels without a number"):
+        read_sky_mask(write_map(tmp_path / "nan.fits", holes, INDXSCHM="EXPLICIT"))
+    vast = [fits.Column("PIXEL", "J", array=[0, 1]), fits.Column("W", "E", array=[1, 1])]
+    with pytest.raises(MaskError, match="NSIDE 200000; a HEALPix map needs one from 1 to 8192"):
+        read_sky_mask(write_map(tmp_path / "vast.fits", vast, INDXSCHM="EXPLICIT", NSIDE=200_000))

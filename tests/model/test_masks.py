@@ -62,3 +62,5 @@ def test_masks_of_the_wrong_size_are_refused():
         EqualAngleMask(1, np.ones((180, 360), dtype=bool))
     with pytest.raises(MaskError, match="nside"):
         HealpixMask.from_galaxies([1], [1], 0)
+    with pytest.raises(MaskError, match="expected 1 to 8192"):
+        HealpixMask.from_galaxies([1], [1], 10_000)

@@ -14,6 +14,13 @@ from armillary.services.run_directory import check, differences, open_run
 CONFIGURATION = {"methods": ["vide"], "z_max": 0.1, "mask": None}
 
 
+#: Records of which one part has the wrong kind.
+BROKEN = [
+    json.dumps({"command": "voids find", "configuration": {}, "inputs": {}, "versions": {"armillary": "1"}, name: [1]})
+    for name in ("configuration", "inputs", "versions", "outputs", "counts", "seconds", "excluded")
+]
+
+
 def record(*, digest="ab" * 32, path="galaxies.fits", **changes) -> RunRecord:
     return RunRecord(
         command="voids find", configuration={**CONFIGURATION, **changes}, inputs={path: digest}, versions=versions()
@@ -86,7 +93,7 @@ def test_folder_of_something_else_is_refused(tmp_path, name):
     assert content(tmp_path) == {(tmp_path / name).relative_to(tmp_path): b"keep me"}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"command": "something else"}', '{"name": "my-package"}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"command": "something else"}', '{"name": "my-package"}', *BROKEN])
 def test_foreign_record_is_refused(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(RunDirectoryError, match="cannot be understood"):
@@ -113,6 +120,12 @@ def test_changed_result_is_not_overwritten(tmp_path):
 def test_failure_before_the_first_result_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError), open_run(tmp_path / "new" / "run", record()):
         raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_cannot_be_made_leaves_no_parent(tmp_path):
+    with pytest.raises(StorageError, match="too long"), open_run(tmp_path / "new" / ("a" * 300), record()):
+        pass
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,18 +1,20 @@
 """Finding voids as a call: it prints nothing, reports its progress, and its request is checked before anything runs."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from armillary.cosmology import Cosmology
-from armillary.errors import OptionError
+from armillary.errors import CoordinateError, OptionError
 from armillary.io.desivast import read_desivast
 from armillary.model import BoxRegion
 from armillary.model.voids import METHODS
 from armillary.services.kernels import kernels_are_compiled
 from armillary.services.provenance import jsonable, to_json
-from armillary.services.voids import FindVoids, find_voids
+from armillary.services.voids import FindVoids, _check_period, find_voids
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,7 @@ def test_number_of_workers_changes_no_result(box_file, tmp_path):
         ({"geometry": "periodic", "box": None}, "periodic box needs its size"),
         ({"z_max": 0.1}, "--z-max was given for a box"),
         ({"mask": "vast"}, "--mask was given for a box"),
+        ({"magnitude_limit": np.nan}, "--magnitude-limit is nan"),
     ],
 )
 def test_contradictory_request_is_refused(box_file, tmp_path, changes, expected):
@@ -105,3 +108,22 @@ def test_kernels_that_ran_are_known_to_be_compiled():
 def test_numbers_that_json_lacks_become_null():
     value = {"a": np.float32("nan"), "b": np.array([1.0, np.inf]), 3: (np.int64(4), None, True)}
     assert jsonable(value) == {"a": None, "b": [1.0, None], "3": [4, None, True]}
+
+
+def test_galaxies_outside_the_box_are_told(box_file, tmp_path):
+    sentences = []
+    find_voids(request(box_file, tmp_path / "run", box=BoxRegion((0.0,) * 3, (60.0, 60.0, 45.0))), say=sentences.append)
+    outside = np.sum(np.loadtxt(box_file, delimiter=",", skiprows=1)[:, 2] > 45.0)
+    assert f"{outside} galaxies lie outside the box and trace no voids" in sentences
+
+
+@pytest.mark.parametrize("side", [40.5, 60.0])
+def test_periodic_positions_may_lead_out_of_the_box_by_less_than_half_a_side(box_file, side):
+    xyz = np.loadtxt(box_file, delimiter=",", skiprows=1)
+    _check_period(xyz, BoxRegion((0.0,) * 3, (side,) * 3), box_file)
+    with pytest.raises(CoordinateError, match="periodic box has a side of 30"):
+        _check_period(xyz, BoxRegion((0.0,) * 3, (30.0,) * 3), box_file)
+
+
+def test_text_that_is_no_unicode_becomes_json():
+    assert json.loads(to_json({"path": Path(os.fsdecode(b"a\xff"))})) == {"path": "a\\udcff"}

@@ -31,7 +31,7 @@ def test_a_magnitude_limit_keeps_the_bright():
 @pytest.mark.parametrize(
     ("limits", "error", "word"),
     [
-        (Limits(z_min=0.5), InputError, "no galaxy lies between"),
+        (Limits(z_min=0.5), InputError, "no galaxy lies above z = 0.5"),
         (Limits(magnitude=-20.0), ColumnError, "--magnitude-column"),
         (Limits(z_max=0.0301), CoordinateError, "need at least 5"),
     ],
@@ -84,6 +84,22 @@ def test_copies_are_left_out_and_counted(box_galaxies):
     result = sample(GalaxyCatalog.from_positions(xyz))
     assert result.duplicates == 7
     assert len(result.rows) == len(box_galaxies)
+
+
+@pytest.mark.parametrize("thick", [0.0, 1e-9])
+def test_a_tilted_plane_is_no_volume(thick):
+    """Written as text a plane is no longer exactly one; it is refused all the same."""
+    rng = np.random.default_rng(1)
+    xy = rng.random((200, 2)) * 60.0
+    plane = np.c_[xy, 0.5 * xy[:, 0] + 0.25 * xy[:, 1] + thick * rng.normal(size=200)]
+    with pytest.raises(CoordinateError, match="coplanar"):
+        sample(GalaxyCatalog.from_positions(plane))
+
+
+def test_one_redshift_is_no_volume():
+    rng = np.random.default_rng(1)
+    with pytest.raises(CoordinateError, match="need a volume"):
+        sample(GalaxyCatalog.from_sky(rng.uniform(0, 50, 200), rng.uniform(0, 50, 200), np.full(200, 0.1)))
 
 
 def test_single_precision_distances_are_close_and_not_equal(cap):

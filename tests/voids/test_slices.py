@@ -202,3 +202,10 @@ def test_cuts_out_of_range_are_refused():
 def test_a_slice_far_from_everything_is_refused():
     with pytest.raises(InputError, match="meets no void"):
         slice_voids(spheres([[50, 50, 50]], [10.0], region=None), PlaneCut(2, 500.0))
+
+
+def test_without_galaxies_the_whole_survey_is_in_the_picture():
+    region = survey()
+    slice_ = slice_voids(spheres([sky_to_cartesian(90.0, 0.0, 150.0)], [15.0], region=region), ConeCut(0.0, 90.0))
+    reach = max(np.hypot(*curve.T).max() for curve in slice_.footprint)
+    assert reach == pytest.approx(region.r_max, rel=0.01)

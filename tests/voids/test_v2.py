@@ -232,6 +232,16 @@ def test_membership_follows_the_zones(gadget_voids):
         np.testing.assert_array_equal((membership.code == MembershipCode.NEAR_EDGE), zone < 0)
 
 
+def test_zones_of_galaxies_are_the_same_for_every_pruning(cap):
+    """Also of galaxies beyond the limits, which have none unless they lie inside the region."""
+    found = V2(z_max=0.045, min_radius=7.0).find(cap, mask="healpix:8")
+    zones = [catalogue.membership.zone for catalogue in found.values()]
+    np.testing.assert_array_equal(zones[0], zones[1])
+    np.testing.assert_array_equal(zones[0], zones[2])
+    outside = ~found["vide"].region.contains(cap.positions(Cosmology()))
+    assert (zones[0][outside & ~found["vide"].membership.tracer] == -1).all()
+
+
 def test_the_void_that_takes_everything_does_not_count(gadget_voids):
     found = gadget_voids["zobov"]
     root = found.parameters["root_void"]

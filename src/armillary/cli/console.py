@@ -6,6 +6,7 @@ Rich and everything heavier are imported when something is shown, so that ``--he
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ BAD_INPUT = 2
 
 #: Exit status of a command stopped by Ctrl-C (128 + SIGINT).
 INTERRUPTED = 130
+
+#: Exit status of a command whose reader has gone, as of ``| head -1`` (128 + SIGPIPE).
+CLOSED_PIPE = 141
 
 #: Base of the errors that Typer raises while it parses a command line, wherever this version of it keeps them.
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
@@ -39,10 +43,14 @@ class Commands(TyperGroup):
         except ArmillaryError as error:
             say(str(error))
             raise typer.Exit(BAD_INPUT) from error
+        except MemoryError as error:
+            say(f"not enough memory ({str(error) or 'no more is left'}); use fewer galaxies, a coarser mask or a larger machine")
+            raise typer.Exit(BAD_INPUT) from error
+        except BrokenPipeError:
+            _leave_closed_pipe()
+            raise typer.Exit(CLOSED_PIPE) from None
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            say(f"cannot write: {error.strerror}; make room and run the same command again")
+            say(_refusal(error))
             raise typer.Exit(BAD_INPUT) from error
 
     def main(
@@ -59,7 +67,7 @@ class Commands(TyperGroup):
                 error.show()
             else:
                 path = error.ctx.command_path if error.ctx is not None else "armillary"
-                say(f"{error.format_message()} (see {path} --help)")
+                say(f"{error.format_message().rstrip('.')} (see {path} --help)")
             status = BAD_INPUT
         except typer.Abort:
             status = 1
@@ -105,7 +113,8 @@ def watching(bars_shown: bool | None) -> Iterator[tuple[Callable[[str, float], N
     ----------
     bars_shown : True or False, or None for only when stderr is a terminal.
     """
-    if not (sys.stderr.isatty() if bars_shown is None else bars_shown):
+    terminal = sys.stderr is not None and sys.stderr.isatty()  # None: the caller closed it
+    if not (terminal if bars_shown is None else bars_shown):
         yield lambda stage, fraction: None, say
         return
 
@@ -137,8 +146,26 @@ def show_fields(fields: Mapping[str, object]) -> None:
         typer.echo(f"{name}: {_cell(value)}")
 
 
+def _refusal(error: OSError) -> str:
+    """What the operating system would not do, and what to do about it; an error that names no file is a bug of ours."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"cannot write: {error.strerror}; make room and run the same command again"
+    if error.filename is None:
+        raise error
+    return f"cannot use {os.fsdecode(error.filename)}: {error.strerror}; check the path and its permissions"
+
+
+def _leave_closed_pipe() -> None:
+    """Let the interpreter flush what is left into nothing, and not complain of it at its end."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
+
+
 def _line(sentence: str) -> str:
-    return f"armillary: {' '.join(sentence.split())}"
+    """The sentence on one line; what a terminal would obey, as in a hostile file name, is shown instead."""
+    words = " ".join(sentence.split())
+    return "armillary: " + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
 
 
 def _cell(value: object) -> str:

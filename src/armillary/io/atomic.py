@@ -17,7 +17,7 @@ from pathlib import Path
 from armillary.errors import StorageError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{12}\.partial(\..+)?")
+_LEFTOVER = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{12}\.partial(?P<suffix>\..+)?")
 
 
 @contextmanager
@@ -62,6 +62,9 @@ def _flush(path: Path) -> None:
 
 
 def _refusal(path: Path, error: OSError) -> str:
+    unfinished = _LEFTOVER.fullmatch(path.name)
+    if unfinished:  # a writer that was itself given a temporary path
+        path = path.with_name(f"{unfinished['stem']}{unfinished['suffix'] or ''}")
     # astropy words a full disk itself, without the errno.
     if error.errno in _FULL or "not enough space" in str(error).lower():
         return f"cannot write {path}: the disk is full or a quota is used up; make room or write to another place"

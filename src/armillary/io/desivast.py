@@ -197,7 +197,7 @@ def _surface_tables(zones: Zones) -> list[fits.BinTableHDU]:
 
 def _hdu(hdus: fits.HDUList, name: str) -> fits.BinTableHDU:
     if name not in hdus:
-        there = ", ".join(hdu.name for hdu in hdus)
+        there = ", ".join(hdu.name or "(unnamed)" for hdu in hdus)
         raise FormatError(f"{hdus.filename()} has no HDU {name} (HDUs: {there}); expected the layout of DESIVAST")
     return hdus[name]
 

@@ -6,6 +6,7 @@ a catalogue that silently lost its end is worse than none.
 
 from __future__ import annotations
 
+import gzip
 import os
 import warnings
 import zlib
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from armillary.errors import ColumnError, FormatError, InputError
 
+_BLOCK = 1 << 20
 _BROKEN = ("truncated", "Error validating header", "Unexpected extra padding", "END card")
 _DAMAGED = (OSError, EOFError, ValueError, zlib.error, fits.VerifyError, AstropyUserWarning)
 _UNREADABLE = (*_DAMAGED, TypeError, IndexError, KeyError)
@@ -60,6 +62,7 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
         The file is not FITS, ends early or has a broken header; also when its data turn out so inside the block.
     """
     path = existing_file(path)
+    _check_gzip(path)
     with path.open("rb") as stream, warnings.catch_warnings():  # astropy itself leaves a file that it refuses open
         for message in _BROKEN:
             warnings.filterwarnings("error", message=f"(?s).*{message}", category=AstropyUserWarning)
@@ -72,6 +75,19 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
                 yield hdus
             except _DAMAGED as error:
                 raise FormatError(f"{path} is damaged: {_first_line(error)}; download it again") from error
+
+
+def _check_gzip(path: Path) -> None:
+    """Read a gzipped file to its end once: astropy takes one that ends early for one with fewer extensions."""
+    with path.open("rb") as stream:
+        if stream.read(2) != b"\x1f\x8b":
+            return
+    try:
+        with gzip.open(path, "rb") as unzipped:
+            while unzipped.read(_BLOCK):
+                pass
+    except _DAMAGED as error:
+        raise FormatError(f"{path} is not readable as FITS: {_first_line(error)}; download it again") from error
 
 
 def find_table(hdus: fits.HDUList, name: str | None = None) -> fits.BinTableHDU | fits.TableHDU:
@@ -126,4 +142,4 @@ def read_columns(hdu: fits.BinTableHDU, names: str) -> NDArray[np.float64]:
 
 def _first_line(error: Exception) -> str:
     text = str(error).strip().splitlines()
-    return text[0].rstrip(".") if text else type(error).__name__
+    return text[0].partition(". If this is")[0].rstrip(".") if text else type(error).__name__  # no advice on astropy's options

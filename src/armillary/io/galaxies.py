@@ -159,7 +159,7 @@ def _find_needed(
     found, missing = {}, []
     for meaning, aliases in needed.items():
         if meaning in named:
-            found[meaning] = _named_column(names, named[meaning], f"columns {meaning}=", path)
+            found[meaning] = _named_column(names, named[meaning], _option(meaning), path)
             continue
         candidates = _candidates(names, meaning, aliases)
         if len(candidates) > 1:
@@ -196,7 +196,7 @@ def _find_optional(
 ) -> None:
     for meaning, aliases in _OPTIONAL.items():
         if meaning in named:
-            found[meaning] = _named_column(names, named[meaning], f"columns {meaning}=", path)
+            found[meaning] = _named_column(names, named[meaning], _option(meaning), path)
             continue
         candidates = _candidates(names, meaning, aliases)
         if len(candidates) > 1:
@@ -217,6 +217,10 @@ def _named_column(names: Sequence[str], name: str, option: str, path: str | os.P
         return matches[0]
     problem = f"more than one column {name} ({', '.join(matches)})" if matches else f"no column {name}"
     raise ColumnError(f"{path} has {problem}, which {option} asks for; it has {_listed(names)}")
+
+
+def _option(meaning: str) -> str:
+    return "--magnitude-column" if meaning == "absolute_magnitude" else f"--columns {meaning}="
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -289,7 +293,7 @@ def _refuse(
         )
         raise CoordinateError(
             f"{n_bad} of {n_rows} rows of {path} have no valid position - {described}, counted from 0; "
-            "correct them or leave them out with --drop-invalid"
+            "correct them or leave them out (voids find does with --drop-invalid)"
         )
     if n_rows - n_bad < fewest:
         left_out = f" with a valid position, of {n_rows}" if n_bad else ""

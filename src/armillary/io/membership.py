@@ -139,14 +139,21 @@ def _method_columns(catalogs: Mapping[str, VoidCatalog], n: int, rows: _Rows) ->
             raise InputError(f"the voids of {method} have no membership of the {n} galaxies ({held}); find them again")
         yield from _one_method(method, member, rows)
         if member.zone is not None:
-            if zone is not None and not np.array_equal(zone, member.zone):
-                raise InputError(f"the zones of {method} differ from those before it; write one tessellation at a time")
-            zone = member.zone
+            zone = _joined(zone, member.zone, method)
     if zone is not None:
         yield (
             _field("zone", pa.int32(), "watershed zone of the galaxy; null for none"),
             rows.spread(zone, pa.int32(), zone >= 0),
         )
+
+
+def _joined(zone: NDArray[np.int64] | None, more: NDArray[np.int64], method: str) -> NDArray[np.int64]:
+    """Zones of one tessellation as two prunings tell them: of a galaxy outside the region only the one whose void holds it."""
+    if zone is None:
+        return more
+    if ((zone != more) & (zone >= 0) & (more >= 0)).any():
+        raise InputError(f"the zones of {method} differ from those before it; write one tessellation at a time")
+    return np.maximum(zone, more)
 
 
 def _one_method(method: str, member: Membership, rows: _Rows) -> Iterator[_Column]:

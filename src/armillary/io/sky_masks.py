@@ -19,6 +19,7 @@ from armillary.errors import FormatError, MaskError
 from armillary.io.atomic import atomic_path
 from armillary.io.fits_tables import find_column, open_fits, read_column
 from armillary.model import HealpixMask
+from armillary.model.masks import LARGEST_NSIDE
 
 #: A pixel with more than this is inside the survey.
 INSIDE = 0.5
@@ -92,10 +93,10 @@ def mask_from_hdu(hdu: fits.BinTableHDU, path: Path) -> HealpixMask:
     value_column = next((name for name in hdu.columns.names if name != pixel_column), None)
     if value_column is None:
         raise FormatError(f"{path} has a HEALPix table without a column of values; expected one beside {pixel_column}")
-    inside = read_column(hdu, value_column).ravel() > INSIDE
+    inside = _numbers(hdu, value_column, path) > INSIDE
     nside = _nside(header, inside.size if pixel_column is None else None, path)
     if pixel_column is not None:
-        pixels = _listed_pixels(nside, read_column(hdu, pixel_column).ravel(), inside, path)
+        pixels = _listed_pixels(nside, _numbers(hdu, pixel_column, path), inside, path)
     elif inside.size != 12 * nside**2:
         raise MaskError(
             f"{path} has {inside.size} pixels, but NSIDE {nside} needs {12 * nside**2}; correct NSIDE or the map"
@@ -116,12 +117,20 @@ def _map_hdu(hdus: fits.HDUList, path: Path) -> fits.BinTableHDU:
     return (maps or tables)[0]
 
 
+def _numbers(hdu: fits.BinTableHDU, name: str, path: Path) -> NDArray:
+    """A column of the map, flat."""
+    values = read_column(hdu, name).ravel()
+    if values.dtype.kind not in "biuf":
+        raise FormatError(f"{path} has no numbers in column {name}; expected those of a HEALPix map")
+    return values
+
+
 def _nside(header: fits.Header, n_pixels: int | None, path: Path) -> int:
     nside = header.get("NSIDE")
     if nside is None and n_pixels is not None:
         nside = round((n_pixels / 12) ** 0.5)
-    if nside is None or int(nside) < 1:
-        raise MaskError(f"{path} has NSIDE {nside}; a HEALPix map needs a positive one")
+    if nside is None or not 1 <= int(nside) <= LARGEST_NSIDE:
+        raise MaskError(f"{path} has NSIDE {nside}; a HEALPix map needs one from 1 to {LARGEST_NSIDE}")
     return int(nside)
 
 
@@ -129,6 +138,8 @@ def _listed_pixels(nside: int, numbers: NDArray, inside: NDArray[np.bool_], path
     n_sky = 12 * nside**2
     if numbers.size != inside.size:
         raise MaskError(f"{path} has {inside.size} values for {numbers.size} pixels; expected one for each")
+    if not np.isfinite(numbers).all():
+        raise MaskError(f"{path} has {np.count_nonzero(~np.isfinite(numbers))} pixels without a number; correct the map")
     if numbers.size and (numbers.min() < 0 or numbers.max() >= n_sky):
         raise MaskError(
             f"{path} has pixels numbered {numbers.min()} to {numbers.max()}, but NSIDE {nside} has {n_sky}, "

@@ -105,7 +105,7 @@ def _read_parquet(path: Path, choose: Choose) -> Table:
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             names = tuple(file.schema_arrow.names)
             wanted = list(choose(names))
             data = file.read(columns=wanted)

@@ -24,6 +24,7 @@ from armillary.model import RunRecord
 LIBRARIES = ("numpy", "scipy", "astropy", "astropy-healpix", "numba", "pyarrow", "matplotlib", "plotly", "scikit-image")
 
 _BLOCK = 1 << 20
+_MAPPINGS = ("configuration", "inputs", "versions", "outputs", "counts", "seconds", "excluded")
 
 
 def sha256(path: Path) -> str:
@@ -73,7 +74,9 @@ def jsonable(value: Any) -> Any:
         return [jsonable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value).encode("utf-8", "backslashreplace").decode()  # a file name may hold bytes that are no text
 
 
 def to_json(value: Any) -> str:
@@ -100,6 +103,8 @@ def record_from_json(text: str) -> RunRecord:
         raise FormatError(f"not valid JSON ({error})") from error
     known = {field.name for field in fields(RunRecord)}
     needed = {"command", "configuration", "inputs", "versions"}
-    if not isinstance(content, dict) or not needed <= content.keys() <= known or "armillary" not in content["versions"]:
+    if not isinstance(content, dict) or not needed <= content.keys() <= known or any(
+        not isinstance(content.get(name, {}), dict) for name in _MAPPINGS
+    ) or "armillary" not in content["versions"]:
         raise FormatError("not a record of an Armillary run")
     return RunRecord(**content)

@@ -226,9 +226,7 @@ def open_run(path: Path, record: RunRecord) -> Iterator[RunDirectory]:
                     run.remove()
                 raise
     except BaseException:
-        for directory in made:
-            with suppress(OSError):  # not empty: something is worth keeping
-                directory.rmdir()
+        _remove_empty(made)
         raise
 
 
@@ -236,8 +234,18 @@ def _make_directories(path: Path) -> list[Path]:
     """Make ``path`` and its missing parents; the ones made, innermost first."""
     missing = [path] if not path.exists() else []
     missing += [parent for parent in path.parents if not parent.exists()]
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        _remove_empty(missing)
+        raise
     return missing
+
+
+def _remove_empty(directories: list[Path]) -> None:
+    for directory in directories:
+        with suppress(OSError):  # not empty: something is worth keeping
+            directory.rmdir()
 
 
 @contextmanager

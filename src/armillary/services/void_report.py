@@ -30,6 +30,7 @@ from armillary.plots.map3d import MAP_STYLE, map_fragment, plotly_script, void_m
 from armillary.plots.still import plot_void_map
 from armillary.plots.style import METHOD_COLOURS, METHOD_NAMES, data_uri
 from armillary.plots.voids import plot_radius_distribution, plot_redshift_distribution, plot_sky, plot_slice
+from armillary.services.provenance import jsonable
 from armillary.voids.slices import Cut, middle_cut, slice_voids
 from armillary.voids.surface import outline_surface
 
@@ -158,7 +159,7 @@ def _drawn(catalog: VoidCatalog) -> NDArray[np.int64]:
 
 
 def _input_name(galaxies: GalaxyCatalog, record: RunRecord) -> str:
-    return PurePath(next(iter(record.inputs), galaxies.name)).name
+    return str(jsonable(PurePath(next(iter(record.inputs), galaxies.name)).name))
 
 
 def _region(catalogs: Mapping[str, VoidCatalog]) -> Region | None:

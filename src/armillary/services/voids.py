@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from armillary.cosmology import Cosmology
-from armillary.errors import ColumnError, OptionError
+from armillary.errors import ColumnError, CoordinateError, MaskError, OptionError
 from armillary.io.desivast import read_desivast, write_desivast
 from armillary.io.galaxies import CatalogReading, read_galaxies
 from armillary.io.membership import write_membership
@@ -37,6 +39,9 @@ from armillary.voids import V2, VoidFinder
 GEOMETRIES = ("survey", "box", "periodic")
 GALAXIES = "galaxies.parquet"
 REPORT = "report.html"
+
+#: Positions of a periodic box may span this many sides: redshift-space displacements lead out of it.
+_WIDEST = 1.5
 
 Progress = Callable[[str, float], None]
 Say = Callable[[str], None]
@@ -93,6 +98,10 @@ class FindVoids:
                 if getattr(self, name) is not None:
                     option = "--" + name.replace("_", "-")
                     raise OptionError(f"{option} was given for a box, which has no sky; drop it, or say --geometry survey")
+        for name in ("z_min", "z_max", "magnitude_limit"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise OptionError(f"--{name.replace('_', '-')} is {value}; expected a finite number, or leave it out")
         if self.z_min is not None and self.z_max is not None and self.z_min >= self.z_max:
             raise OptionError(f"redshift limits are {self.z_min} and {self.z_max}; expected z_min < z_max")
 
@@ -189,6 +198,7 @@ def find_voids(
             say(f"resuming {request.out}: {', '.join(reused) or 'nothing'} was finished before")
         catalogs = _find(request, run, galaxies, mask, workers, progress, say)
         _say_mask(request, catalogs, say)
+        _say_what_is_outside(catalogs, say)
         with _timed("write", seconds, progress):
             if GALAXIES not in reused:
                 run.write(GALAXIES, lambda path: write_membership(
@@ -209,6 +219,8 @@ def describe(request: FindVoids) -> RunRecord:
     """The record of a run before it starts: options, digests of the inputs, versions."""
     inputs = {str(request.catalog): sha256(request.catalog)}
     if request.mask_file is not None:
+        if not request.mask_file.exists():
+            raise MaskError(f"--mask is {request.mask!r}, which is neither vast, nor healpix:NSIDE, nor a file; correct it")
         inputs[str(request.mask_file)] = sha256(request.mask_file)
     return RunRecord(
         command="voids find", configuration=request.configuration(), inputs=inputs, versions=versions(), started=utc_now()
@@ -227,7 +239,20 @@ def _read(request: FindVoids) -> tuple[GalaxyCatalog, CatalogReading]:
             f"--magnitude-limit needs a column of absolute magnitudes in {request.catalog}, and {found}; "
             "name it with --magnitude-column"
         )
+    if request.geometry == "periodic" and request.box is not None:
+        _check_period(galaxies.positions(), request.box, request.catalog)
     return galaxies, reading
+
+
+def _check_period(xyz: NDArray[np.float64], box: BoxRegion, path: Path) -> None:
+    """Refuse positions that span far more than the period: folded into it, unrelated galaxies would become neighbours."""
+    span = np.ptp(xyz, axis=0)
+    axis = int(np.argmax(span / box.size))
+    if span[axis] > _WIDEST * box.size[axis]:
+        raise CoordinateError(
+            f"positions in {path} span {span[axis]:.6g} Mpc/h along {'xyz'[axis]}, but the periodic box has a side of "
+            f"{box.size[axis]:.6g} Mpc/h; correct --box-size, or the unit of the positions"
+        )
 
 
 def _what_was_read(reading: CatalogReading, n_galaxies: int) -> dict[str, Mapping[str, object]]:
@@ -255,6 +280,16 @@ def _say_mask(request: FindVoids, catalogs: Mapping[str, VoidCatalog], say: Say)
             users.setdefault(f"{mask.describe()} ({mask.area:,.0f} deg2)", []).append(method)
     for described, methods in users.items():
         say(f"sky mask built from the galaxies: {described} for {', '.join(methods)}")
+
+
+def _say_what_is_outside(catalogs: Mapping[str, VoidCatalog], say: Say) -> None:
+    """Say how many galaxies within the limits the mask or the box does not hold."""
+    for catalog in catalogs.values():
+        outside = catalog.parameters.get("masked", 0)
+        if isinstance(outside, int) and outside:
+            place = "sky mask" if isinstance(catalog.region, SurveyRegion) else "box"
+            say(f"{outside:,} galaxies lie outside the {place} and trace no voids")
+            return
 
 
 def _mask(request: FindVoids) -> SkyMask | str | None:

@@ -1,8 +1,8 @@
 """Where do galaxies, or any other positions, stand with respect to the voids?
 
 A position is in a VoidFinder void when it lies strictly inside any of its holes, and in a watershed void when the
-tessellated galaxy nearest to it belongs to one: its Voronoi cell is then part of the void. The largest ZOBOV void
-takes every zone by construction, so being in it says nothing: it does not count.
+tessellated galaxy nearest to it belongs to one: its Voronoi cell is then part of the void. A void that takes
+every zone, as the largest ZOBOV void does by construction, says nothing of what is in it: it does not count.
 """
 
 from __future__ import annotations

@@ -13,9 +13,12 @@ from armillary.model import BoxRegion, EqualAngleMask, GalaxyCatalog, HealpixMas
 from armillary.units import HUBBLE_DISTANCE
 from armillary.voids.order import canonical_order
 
-#: Mean number of tracers that a pixel of an automatic HEALPix mask should hold: an empty one is then rare by chance.
-GALAXIES_PER_PIXEL = 12.0
+#: Mean number of tracers that a pixel of an automatic HEALPix mask should hold: clustered as they are, fewer leave
+#: pixels inside the survey empty, and every hole in the mask makes voids touch an edge.
+GALAXIES_PER_PIXEL = 30.0
 _LARGEST_AUTOMATIC_NSIDE = 256
+#: Relative thickness below which positions lie in one plane: what text and single precision leave of one.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,12 @@ class Limits:
                 raise OptionError("redshift limits were given for a box; boxes have positions, not redshifts")
             keep &= self._within(galaxies.z, self.z_min, self.z_max)
             if not keep.any():
+                wanted = " and ".join(
+                    words for words, limit in ((f"above z = {self.z_min}", self.z_min), (f"below z = {self.z_max}", self.z_max))
+                    if limit is not None
+                )
                 raise InputError(
-                    f"no galaxy lies between z = {self.z_min} and {self.z_max}; "
-                    f"the catalogue spans {galaxies.z.min():.4f} to {galaxies.z.max():.4f}"
+                    f"no galaxy lies {wanted}; the catalogue spans {galaxies.z.min():.4f} to {galaxies.z.max():.4f}"
                 )
         if self.magnitude is not None:
             if galaxies.absolute_magnitude is None:
@@ -153,6 +159,10 @@ def take_sample(
         raise CoordinateError(
             f"{distinct.sum()} distinct galaxy positions are left of {len(galaxies)} galaxies; voids need at least 5"
         )
+    if thickness(xyz[distinct]) < _ROUNDING:
+        raise CoordinateError(
+            f"the {distinct.sum()} galaxies are coplanar, or lie on one line, to rounding; voids need a volume"
+        )
     return Sample(
         rows[distinct], np.ascontiguousarray(xyz[distinct]), everyone, along, int((~distinct).sum()),
         int((~inside).sum()), region,
@@ -165,6 +175,12 @@ def _inside(galaxies: GalaxyCatalog, everyone, chosen, region: Region) -> NDArra
         ra, dec, _ = galaxies.sky
         return region.mask.contains(ra[chosen], dec[chosen])
     return region.contains(everyone[chosen])
+
+
+def thickness(xyz: NDArray[np.float64]) -> float:
+    """Smallest over largest extent of positions (n, 3) along their principal axes: 0 in a plane or on a line."""
+    largest, _, smallest = np.linalg.svd(xyz - xyz.mean(axis=0), full_matrices=False, compute_uv=False)
+    return float(smallest / largest)
 
 
 def bounding_box(xyz: NDArray[np.float64]) -> BoxRegion:
@@ -199,7 +215,7 @@ def _radial_limits(galaxies, everyone, chosen, limits, cosmo, single_precision) 
         r_min = min(r_min, float(_distance(cosmo, exact(limits.z_min), single_precision)))
     if limits.z_max is not None and not limits.strict:
         r_max = max(r_max, float(_distance(cosmo, exact(limits.z_max), single_precision)))
-    if not r_min < r_max:
+    if not r_min < r_max * (1.0 - _ROUNDING):
         raise CoordinateError(f"all galaxies lie at a distance of {r_min:.3f} Mpc/h; voids need a volume")
     return r_min, r_max
 

@@ -25,7 +25,7 @@ from skimage.measure import find_contours
 
 from armillary.cosmology import cartesian_to_sky, sky_to_cartesian
 from armillary.errors import InputError, OptionError
-from armillary.model import BoxRegion, Holes, MembershipCode, Region, VoidCatalog, Zones
+from armillary.model import BoxRegion, Holes, MembershipCode, Region, SurveyRegion, VoidCatalog, Zones
 from armillary.voids.membership import void_of_zone
 from armillary.voids.surface import holes_by_void
 
@@ -47,6 +47,10 @@ class PlaneCut:
             raise OptionError(
                 f"a plane needs axis 0, 1 or 2 and a finite position; received {self.axis} and {self.position}"
             )
+
+    def describe(self) -> str:
+        """The plane in words."""
+        return f"the plane {'xyz'[self.axis]} = {self.position:g} Mpc/h"
 
     @property
     def across(self) -> tuple[int, int]:
@@ -80,6 +84,10 @@ class ConeCut:
             raise OptionError(
                 f"a declination cone needs dec between -85 and 85 and a finite ra; received {self.dec} and {self.ra}"
             )
+
+    def describe(self) -> str:
+        """The cone in words."""
+        return f"the cone of declination {self.dec:g} deg"
 
     @property
     def half_opening(self) -> float:
@@ -182,7 +190,8 @@ def slice_voids(
     galaxies_xyz : (n, 3) Mpc/h, galaxies to show. Where they are those of the catalogue's membership, the ones outside
         the region are left out and the ones inside voids are marked.
     thickness : galaxies within half of this of the surface are shown, Mpc/h.
-    resolution : raster step, Mpc/h; outlines are interpolated to a fraction of it. A 500th of the larger side when None.
+    resolution : raster step, Mpc/h; outlines are interpolated to a fraction of it. A 500th of the larger side when None; then,
+        without galaxies, the whole survey is in view.
 
     Raises
     ------
@@ -201,7 +210,7 @@ def slice_voids(
     known = catalog.membership is not None and len(catalog.membership) == len(xyz)
     code = catalog.membership.code if known and catalog.membership is not None else None
     rows = np.flatnonzero(near if code is None else near & (code != MembershipCode.OUTSIDE))
-    raster = _Raster.over(*_extent(catalog, cut, flat[rows]), cut, resolution, catalog.region)
+    raster = _Raster.over(*_extent(catalog, cut, flat[rows], whole=resolution is None), cut, resolution, catalog.region)
     if catalog.holes is not None:
         pieces = list(_cut_holes(catalog.holes, len(catalog), raster))
     else:
@@ -293,8 +302,10 @@ class _Raster:
         return tuple(self.outlines(self.place[self.inside], np.full(self.inside.sum(), -2.0)))
 
 
-def _extent(catalog: VoidCatalog, cut: Cut, galaxies: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Corners of the box, or of the voids and galaxies that are met, with a margin."""
+def _extent(
+    catalog: VoidCatalog, cut: Cut, galaxies: NDArray, *, whole: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Corners of the box, or of the voids and galaxies that are met, with a margin; of a ``whole`` survey without galaxies."""
     if isinstance(catalog.region, BoxRegion) and isinstance(cut, PlaneCut):
         across = list(cut.across)
         return np.array(catalog.region.low)[across], np.array(catalog.region.high)[across]
@@ -304,14 +315,25 @@ def _extent(catalog: VoidCatalog, cut: Cut, galaxies: NDArray) -> tuple[NDArray[
         radius = catalog.holes.radius
         met = np.abs(height) < radius
         seen += [flat[met] - radius[met, None], flat[met] + radius[met, None]]
+        bare = whole and met.any() and not len(galaxies)
+        if bare and isinstance(cut, ConeCut) and isinstance(catalog.region, SurveyRegion):
+            seen.append(_far_side(catalog.region, cut))
     elif catalog.zones is not None:
         flat, height = cut.project(catalog.zones.xyz)
         seen.append(flat[np.abs(height) <= 10.0])
     points = np.concatenate(seen)
     if not len(points):
-        raise InputError(f"{cut} meets no void and no galaxy; choose a position inside the sample")
+        raise InputError(f"{cut.describe()} meets no void and no galaxy; choose a position inside the sample")
     margin = 0.01 * float(np.ptp(points, axis=0).max()) + 1.0
     return points.min(axis=0) - margin, points.max(axis=0) + margin
+
+
+def _far_side(region: SurveyRegion, cut: ConeCut) -> NDArray[np.float64]:
+    """Places (n, 2) on a cone at the far limit of a survey, where the mask covers it, and the observer's [Mpc/h]."""
+    ra = np.arange(0.0, 360.0, 0.25)
+    ra = ra[region.mask.contains(ra, np.full(ra.size, cut.dec))]
+    far = sky_to_cartesian(ra, np.full(ra.size, cut.dec), np.full(ra.size, region.r_max))
+    return np.vstack([np.zeros(2), cut.project(far)[0]])
 
 
 def _cut_holes(holes: Holes, n_voids: int, raster: _Raster) -> Iterator[tuple[int, NDArray[np.float64]]]:

@@ -29,6 +29,7 @@ from armillary.model import (
 )
 from armillary.voids.boundaries import around_centres, zone_boundaries
 from armillary.voids.delaunay import delaunay
+from armillary.voids.footprint import Footprint, inside_each
 from armillary.voids.membership import nearest_galaxy, position_codes, scaled_centre_distance, void_of_zone
 from armillary.voids.selection import Limits, Sample, take_sample
 from armillary.voids.stages import Progress, Stages
@@ -200,7 +201,7 @@ class V2:
             total_area=total, edge_area=border, surface=surface,
         )
         parameters = self._parameters(method, shed)
-        if method == "zobov" and zone_sets and len(zone_sets[-1]) == k:
+        if k > 1 and zone_sets and len(zone_sets[-1]) == k:
             parameters["root_void"] = len(zone_sets) - 1
         catalogue = VoidCatalog(
             method=method, centre=home, radius=radius, r_eff=radius.copy(), r_eff_uncertainty=np.zeros(len(radius)),
@@ -346,6 +347,7 @@ def _with_membership(catalogue: VoidCatalog, sample: Sample, nearest) -> VoidCat
     code[(code == MembershipCode.WALL) & (zone < 0)] = MembershipCode.NEAR_EDGE
     tracer = np.zeros(len(nearest), dtype=bool)
     tracer[sample.rows] = True
+    within = tracer | inside_each(Footprint.of(sample.region), sample.everyone)
     proper = np.arange(len(catalogue)) != catalogue.parameters.get("root_void", -1)
     distance = np.empty(len(nearest))
     distance[sample.along] = scaled_centre_distance(
@@ -355,6 +357,6 @@ def _with_membership(catalogue: VoidCatalog, sample: Sample, nearest) -> VoidCat
         catalogue,
         membership=Membership(
             code=code, tracer=tracer, void=void, centre_distance=distance,
-            zone=np.where(code == MembershipCode.OUTSIDE, -1, zone),
+            zone=np.where(within, zone, -1),
         ),
     )
