@@ -47,7 +47,7 @@ def test_json_agrees_with_the_files(box_run, box_positions):
     table = pq.read_table(out / "galaxies.parquet")
     assert table.num_rows == len(box_positions)
     for method in METHODS:
-        figures = printed["methods"][method]
+        figures = printed[method]
         voids = read_desivast(out / f"{method}.fits")
         assert figures["voids"] == len(voids) > 0
         assert figures["median_radius"] == pytest.approx(np.median(voids.radius))
@@ -82,7 +82,7 @@ def test_record_holds_options_digests_versions_counts_and_seconds(box_run, box_f
     assert set(record["outputs"]) == RESULTS - {"run.json"}
     assert all(sha256(out / name) == digest for name, digest in record["outputs"].items())
     assert {"armillary", "python", "numpy", "numba"} <= set(record["versions"])
-    assert record["counts"]["vide"] == printed["methods"]["vide"]
+    assert record["counts"]["vide"] == printed["vide"]
     assert {"read", "write", "report", "wall", *METHODS} <= set(record["seconds"])
     assert record["started"] <= record["finished"]
 
@@ -98,8 +98,8 @@ def test_finished_run_is_reused(cli, box_run, box_file):
     before = {name: (out / name).stat().st_mtime_ns for name in RESULTS}
     result = cli("voids", "find", box_file, "--geometry", "box", "--box-size", "0:80", "--out", out, "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout)["methods"] == printed["methods"]
-    assert set(json.loads(result.stdout)["reused"]) == RESULTS - {"run.json"}
+    assert {m: json.loads(result.stdout)[m] for m in METHODS} == {m: printed[m] for m in METHODS}
+    assert set(json.loads(result.stdout)["run"]["reused"]) == RESULTS - {"run.json"}
     assert "reused" in result.stderr
     assert {name: (out / name).stat().st_mtime_ns for name in RESULTS} == before
 
@@ -160,7 +160,7 @@ def test_survey_with_a_mask_from_its_galaxies_names_it(cli, survey_file, tmp_pat
 def test_survey_with_a_mask_by_name(cli, survey_file, tmp_path, mask):
     result = cli("voids", "find", survey_file, "--method", "vide", "--mask", mask, "--out", tmp_path / "run", "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout)["methods"]["vide"]["mask"] == mask
+    assert json.loads(result.stdout)["vide"]["mask"] == mask
 
 
 def test_invalid_rows_are_left_out_on_request_and_listed(cli, survey_table, tmp_path):
@@ -180,8 +180,9 @@ def test_invalid_rows_are_left_out_on_request_and_listed(cli, survey_table, tmp_
 def test_periodic_box(cli, box_file, tmp_path):
     result = cli("voids", "find", box_file, "--geometry", "periodic", "--box-size", 80, "--out", tmp_path / "run", "--json")
     assert result.exit_code == 0
-    for figures in json.loads(result.stdout)["methods"].values():
-        assert figures["edge"]["1"] == 0
+    printed = json.loads(result.stdout)
+    for method in METHODS:
+        assert printed[method]["edge"]["1"] == 0
 
 
 def test_unlike_column_names(cli, survey_table, tmp_path):
@@ -271,7 +272,7 @@ def test_killed_run_is_resumed_to_the_same_results(cli, box_run, box_file, tmp_p
     assert result.exit_code == 0
     assert "resuming" in result.stderr
     assert names(out) == RESULTS
-    resumed, whole = json.loads(result.stdout)["methods"], box_run[1]["methods"]
+    resumed, whole = ({method: printed[method] for method in METHODS} for printed in (json.loads(result.stdout), box_run[1]))
     for method in METHODS:
         del resumed[method]["seconds"], whole[method]["seconds"]
     assert resumed == whole

@@ -63,8 +63,8 @@ def test_one_void_is_where_it_was_planted(found):
 
 def test_figures_are_json(found):
     figures = json.loads(to_json(found.figures()))
-    assert figures["methods"]["voidfinder"] == found.methods["voidfinder"]
-    assert figures["out"] == str(found.out)
+    assert figures["voidfinder"] == found.methods["voidfinder"]
+    assert figures["run"]["out"] == str(found.out)
     assert figures["galaxies"] == figures["rows"] > 1500
 
 

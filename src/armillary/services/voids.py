@@ -148,14 +148,17 @@ class FindVoidsResult:
         return self.out / REPORT
 
     def figures(self) -> dict[str, object]:
-        """Everything that a program may want to know of the run."""
+        """Everything that a program may want to know: the figures of each method by its name, and of the ``run``."""
         record = self.record
         return {
-            "methods": self.methods, "out": str(self.out), "report": str(self.report), "reused": list(self.reused),
-            "rows": record.counts["rows"], "galaxies": record.counts["galaxies"], "excluded": {
-                reason: found["count"] for reason, found in record.excluded.items() if isinstance(found, Mapping)
+            **self.methods,
+            "run": {
+                "out": str(self.out), "report": str(self.report), "reused": list(self.reused),
+                "rows": record.counts["rows"], "galaxies": record.counts["galaxies"], "excluded": {
+                    reason: found["count"] for reason, found in record.excluded.items() if isinstance(found, Mapping)
+                },
+                "configuration": record.configuration, "seconds": record.seconds,
             },
-            "configuration": record.configuration, "seconds": record.seconds,
         }
 
 
