@@ -65,7 +65,7 @@ def test_figures_are_json(found):
     figures = json.loads(to_json(found.figures()))
     assert figures["voidfinder"] == found.methods["voidfinder"]
     assert figures["run"]["out"] == str(found.out)
-    assert figures["galaxies"] == figures["rows"] > 1500
+    assert figures["run"]["galaxies"] == figures["run"]["rows"] > 1500
 
 
 def test_number_of_workers_changes_no_result(box_file, tmp_path):
