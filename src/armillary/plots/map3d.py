@@ -195,7 +195,8 @@ def _layout() -> dict[str, object]:
         "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "hoverlabel": {"bgcolor": PAPER, "font": {"color": INK}},
         "legend": {"itemsizing": "constant", "groupclick": "toggleitem", "bgcolor": "rgba(255,255,255,0.7)"},
         "scene": {
-            "aspectmode": "data", "dragmode": "orbit", "camera": {"eye": {"x": 1.3, "y": -1.3, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.12}},
+            "aspectmode": "data", "dragmode": "orbit",
+            "camera": {"eye": {"x": 1.3, "y": -1.3, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.12}},
             **{f"{name}axis": {**axis, "title": {"text": f"{name} [Mpc/h]"}} for name in "xyz"},
         },
     }
