@@ -50,9 +50,16 @@ def classify(xyz: ArrayLike, voids: VoidCatalog) -> tuple[NDArray[np.int8], NDAr
     zones = voids.zones
     assert zones is not None
     nearest = nearest_galaxy(zones.xyz, xyz, voids.region)
-    void = void_of_zone(voids, zones.zone[nearest])
+    return watershed_codes(xyz, zones.zone[nearest], voids)
+
+
+def watershed_codes(
+    xyz: NDArray[np.float64], zone: NDArray[np.int64], voids: VoidCatalog
+) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Membership code (n,) and void (n,) of positions (n, 3) in cells of the given zones (n,), -1 for edge cells."""
+    void = void_of_zone(voids, zone)
     code = position_codes(void, xyz, voids.region, 0.0)
-    code[(code == MembershipCode.WALL) & (zones.zone[nearest] < 0)] = MembershipCode.NEAR_EDGE
+    code[(code == MembershipCode.WALL) & (zone < 0)] = MembershipCode.NEAR_EDGE
     return code, void
 
 

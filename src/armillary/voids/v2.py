@@ -21,7 +21,6 @@ from armillary.model import (
     BoxRegion,
     GalaxyCatalog,
     Membership,
-    MembershipCode,
     SkyMask,
     VoidCatalog,
     VoidSurface,
@@ -30,7 +29,7 @@ from armillary.model import (
 from armillary.voids.boundaries import around_centres, zone_boundaries
 from armillary.voids.delaunay import delaunay
 from armillary.voids.footprint import Footprint, inside_each
-from armillary.voids.membership import nearest_galaxy, position_codes, scaled_centre_distance, void_of_zone
+from armillary.voids.membership import nearest_galaxy, scaled_centre_distance, watershed_codes
 from armillary.voids.selection import Limits, Sample, take_sample
 from armillary.voids.stages import Progress, Stages
 from armillary.voids.tessellation import Engine, Tessellation
@@ -342,9 +341,7 @@ def _with_membership(catalogue: VoidCatalog, sample: Sample, nearest) -> VoidCat
     zones = catalogue.zones
     assert zones is not None
     zone = zones.zone[nearest]
-    void = void_of_zone(catalogue, zone)
-    code = position_codes(void, sample.everyone, sample.region, 0.0)
-    code[(code == MembershipCode.WALL) & (zone < 0)] = MembershipCode.NEAR_EDGE
+    code, void = watershed_codes(sample.everyone, zone, catalogue)
     tracer = np.zeros(len(nearest), dtype=bool)
     tracer[sample.rows] = True
     within = tracer | inside_each(Footprint.of(sample.region), sample.everyone)

@@ -7,7 +7,7 @@ maximal spheres, one per void; smaller ones that overlap one of them by half joi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -220,7 +220,7 @@ class VoidFinder:
         bounds = np.linspace(0, len(occupied), pieces + 1).astype(np.int64)
         spans = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
         grown = []
-        for done, result in enumerate(_map(grow, spans, workers), start=1):
+        for done, result in enumerate(_map(grow, spans, workers) if workers > 1 else map(grow, spans), start=1):
             grown.append(result)
             report(done / len(spans))
         centre, radius, touching = (np.concatenate(column) for column in zip(*grown, strict=True))
@@ -343,9 +343,7 @@ def _membership(sample: Sample, wall, holes: Holes, centre, r_eff) -> Membership
     return Membership(code=code, tracer=tracer, void=void, centre_distance=distance, wall=kind)
 
 
-def _map(function, items: list, workers: int) -> Iterable:
-    """Results in the order of the items, from threads: the kernels release the interpreter's lock."""
-    if workers <= 1:
-        return map(function, items)
+def _map(function, items: list, workers: int) -> Iterator:
+    """Results in the order of the items, as they come, from threads: the kernels release the interpreter's lock."""
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(function, items))
+        yield from pool.map(function, items)
