@@ -122,8 +122,8 @@ def test_the_grid_changes_nothing(seed, periodic):
     rng = np.random.default_rng(seed)
     centre, radius = rng.random((80, 3)) * 150.0, np.sort(rng.uniform(4.0, 18.0, 80))[::-1].copy()
     plain = merge(centre, radius, 150.0 if periodic else None)
-    cells = int(150.0 // (2.0 * radius[0]))
-    shape = np.full(3, max(cells, 1))
+    cells = int(rng.integers(1, 20))
+    shape = np.full(3, cells)
     gridded = merge_holes(
         centre, radius, 10.0, 0.1, 0.5, np.full(3, 150.0 * periodic), np.zeros(3), 150.0 / shape, shape
     )

@@ -155,25 +155,33 @@ def _cell_of(p, low, cell, shape):
 
 
 @njit(cache=True)
-def _overlaps(centre, radius, i, members, heads, chain, low, cell, shape, period, limit, stop):
+def _cells_within(x, reach, low, cell, n, periodic):
+    """Range of grid cells along one axis, within ``reach`` of x: clipped to the grid, or each once round a periodic one."""
+    first, last = int(math.floor((x - reach - low) / cell)), int(math.floor((x + reach - low) / cell)) + 1
+    if periodic:
+        return first, min(last, first + n)
+    return min(max(first, 0), n - 1), max(min(last, n), 1)
+
+
+@njit(cache=True)
+def _overlaps(centre, radius, i, members, heads, chain, low, cell, shape, period, limit, largest, stop):
     """How many listed spheres share more than ``limit`` of sphere i's volume, at most ``stop``, and the last of them.
 
-    ``members`` are chained by grid cell (``heads``, ``chain``); cells are at least as wide as the largest diameter.
+    ``members`` are chained by grid cell (``heads``, ``chain``); cells within reach of the sphere are looked at, its own
+    radius and the ``largest`` one of the members away.
     """
     own = limit * 4.0 / 3.0 * math.pi * radius[i] ** 3
-    here = _cell_of(centre[i], low, cell, shape)
+    reach = radius[i] + largest
     count, which = 0, -1
-    span_x, span_y, span_z = min(3, shape[0]), min(3, shape[1]), min(3, shape[2])
-    for sx in range(span_x):
-        x = here[0] - 1 + sx if shape[0] >= 3 else sx
-        for sy in range(span_y):
-            y = here[1] - 1 + sy if shape[1] >= 3 else sy
-            for sz in range(span_z):
-                z = here[2] - 1 + sz if shape[2] >= 3 else sz
-                if period[0] > 0.0:
-                    x, y, z = x % shape[0], y % shape[1], z % shape[2]
-                elif not (0 <= x < shape[0] and 0 <= y < shape[1] and 0 <= z < shape[2]):
-                    continue
+    x0, x1 = _cells_within(centre[i, 0], reach, low[0], cell[0], shape[0], period[0] > 0.0)
+    y0, y1 = _cells_within(centre[i, 1], reach, low[1], cell[1], shape[1], period[1] > 0.0)
+    z0, z1 = _cells_within(centre[i, 2], reach, low[2], cell[2], shape[2], period[2] > 0.0)
+    for ix in range(x0, x1):
+        x = ix % shape[0]
+        for iy in range(y0, y1):
+            y = iy % shape[1]
+            for iz in range(z0, z1):
+                z = iz % shape[2]
                 member = heads[(x * shape[1] + y) * shape[2] + z]
                 while member >= 0:
                     j = members[member]
@@ -209,7 +217,7 @@ def merge_holes(centre, radius, min_radius, max_overlap, join_overlap, period, l
         if radius[i] <= min_radius:
             break
         count, _ = _overlaps(
-            centre, radius, i, maximal, heads, chain, low, cell, shape, period, max_overlap, 1
+            centre, radius, i, maximal, heads, chain, low, cell, shape, period, max_overlap, radius[0], 1
         )
         if count == 0:
             x, y, z = _cell_of(centre[i], low, cell, shape)
@@ -222,7 +230,7 @@ def merge_holes(centre, radius, min_radius, max_overlap, join_overlap, period, l
     for i in range(n):
         if void[i] < 0:
             count, which = _overlaps(
-                centre, radius, i, maximal, heads, chain, low, cell, shape, period, join_overlap, 2
+                centre, radius, i, maximal, heads, chain, low, cell, shape, period, join_overlap, radius[0], 2
             )
             if count == 1:
                 void[i] = which

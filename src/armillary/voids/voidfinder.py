@@ -264,7 +264,7 @@ class VoidFinder:
             nothing = np.empty(0, dtype=np.int64)
             holes = Holes(spheres.centre, spheres.radius, nothing, spheres.boundary, spheres.touching)
             return holes, nothing, spheres.centre, spheres.radius
-        wanted = 2.0 * float(spheres.radius[0]) * (1.0 + 1e-9)
+        wanted = 1.0 * float(spheres.radius[0])
         if isinstance(region, BoxRegion) and region.periodic:
             low, extent, period = np.array(region.low), region.size, region.size
         else:
