@@ -5,7 +5,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from armillary.voids.exact import Space, collinear_exact, coordinate_bits, insphere_exact, orient_exact
+from armillary.voids.exact import (
+    NARROW_BITS,
+    WIDE_BITS,
+    collinear_rational,
+    coordinate_bits,
+    insphere_exact,
+    orient_exact,
+)
 
 
 def determinant(u, v, w):
@@ -30,6 +37,8 @@ def expected(points):
 
 def five_points(kind, rng):
     if kind == "spread":
+        return rng.uniform(-1.0, 1.0, (5, 3)) * 2.0 ** rng.integers(-100, 100, (5, 3))
+    if kind == "wide":
         return rng.uniform(-1.0, 1.0, (5, 3)) * 2.0 ** rng.integers(-25, 25, (5, 3))
     if kind == "lattice":
         return rng.integers(-3, 4, (5, 3)) * rng.choice([1.0, 0.1, 1e-7, 3e5])
@@ -38,20 +47,34 @@ def five_points(kind, rng):
     return rng.choice([0.0, 0.5, 1.0, 1.0 + 2.0**-52, 1.0 - 2.0**-53], (5, 3))
 
 
-@pytest.mark.parametrize("kind", ["spread", "lattice", "large", "neighbours"])
+@pytest.mark.parametrize("kind", ["spread", "wide", "lattice", "large", "neighbours"])
 def test_signs_are_those_of_fractions(kind):
     rng = np.random.default_rng(1)
-    lengths, signs = set(), set()
+    widths, signs = set(), set()
     for _ in range(1500):
         points = five_points(kind, rng)
-        space = Space.of(points)
-        ours = orient_exact(space, 0, 1, 2, 3), insphere_exact(space, 0, 1, 2, 3, 4), collinear_exact(space, 0, 1, 2)
+        base, bits = coordinate_bits(points)
+        flat = tuple(points.ravel().tolist())
+        ours = orient_exact(base, bits, flat[:12]), insphere_exact(base, bits, flat), collinear_rational(flat[:9])
         assert ours == expected(points), points.tolist()
-        lengths.add(space.digits > 0)
+        widths.add(int(bits > NARROW_BITS) + int(bits > WIDE_BITS))
         signs.add(ours[1])
     assert signs >= {-1, 1}
     assert kind not in ("lattice", "neighbours") or 0 in signs
-    assert lengths == {"spread": {True}, "large": {False}}.get(kind, {False})
+    assert widths == {"spread": {2}, "wide": {1}}.get(kind, {0})
+
+
+def test_the_longest_coordinates_of_each_width_do_not_overflow():
+    """All bits set, signs that add up: the largest determinants there are."""
+    rng = np.random.default_rng(2)
+    for bits in (NARROW_BITS, WIDE_BITS):
+        for _ in range(300):
+            points = rng.choice([-1.0, 1.0, 1.0 - 2.0**-53], (5, 3)) * (2.0**bits - 2.0 ** (bits - 53))
+            points[rng.integers(5), rng.integers(3)] = 1.0
+            base, needed = coordinate_bits(points)
+            assert needed <= bits
+            flat = tuple(points.ravel().tolist())
+            assert (orient_exact(base, needed, flat[:12]), insphere_exact(base, needed, flat)) == expected(points)[:2]
 
 
 def test_bits_are_counted_from_the_largest_to_the_smallest():

@@ -4,41 +4,49 @@ Points come in a biased randomized order along a Hilbert curve. Each is located 
 the tetrahedra whose circumsphere holds it are taken out, and the cavity is filled with tetrahedra at the point. Outside
 the hull lie *ghosts*, tetrahedra with one vertex at infinity, so that a point outside is inserted like any other.
 
-The compiled steps of an insertion, and what decides them, are in :mod:`armillary.voids.insertion`.
+The compiled insertion, and what decides it, are in :mod:`armillary.voids.insertion`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from armillary.errors import CoordinateError
-from armillary.voids.exact import Space, coordinate_bits
+from armillary.voids.exact import collinear_rational, coordinate_bits, orient_rational
 from armillary.voids.insertion import (
     CAVITY_FULL,
+    COINCIDENT,
     DEAD,
-    FACES_FULL,
     FREE_FULL,
+    INSERTED,
     INSPHERE_ERROR,
     MESH_FULL,
+    ORIENT_ERROR,
     TABLE_FULL,
     UNDERFLOW,
+    USED,
+    WHY,
     Mesh,
+    Precision,
     Scratch,
-    first_tetrahedron,
-    infinite_corner,
     insert_points,
-    start_mesh,
 )
 from armillary.voids.order import insertion_order
 
 #: Bits that coordinates may need: the largest is then at most 1e180 times the smallest step between two.
 _MOST_BITS = 600
+#: Tetrahedra per point, ghosts and free slots included: 6.77 for a Poisson process.
+_SLOTS_PER_POINT = 7.0
 
 
 def delaunay(points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Delaunay tetrahedra of points (n, 3) in general or special position.
+
+    Cospherical points are told apart by their place in :func:`armillary.voids.order.insertion_order`, so that the same points
+    give the same tetrahedra in whatever order they come.
 
     Returns
     -------
@@ -51,35 +59,65 @@ def delaunay(points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np
         For points that are not finite, fewer than 5, all in one plane, or that coincide; or when the largest coordinate
         is more than about 1e180 times the smallest difference.
     """
+    points = checked(points)
+    order = insertion_order(points)
+    tetrahedra, adjacent = delaunay_in_order(points[order])
+    return order.astype(np.int32)[tetrahedra], adjacent
+
+
+def checked(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The points as (n, 3) doubles, at least 5 and all finite.
+
+    Raises
+    ------
+    CoordinateError
+        For points that are not.
+    """
     points = np.ascontiguousarray(points, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or len(points) < 5:
         raise CoordinateError(f"points have shape {points.shape}; a tessellation needs (n, 3) with at least 5 points")
     if not np.isfinite(points).all():
         bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
         raise CoordinateError(f"{len(bad)} of {len(points)} points are NaN or infinite (the first in row {bad[0]})")
-    order = insertion_order(points)
-    space = _space(points[order])
-    front = first_tetrahedron(space)
-    if front[3] < 0:
+    return points
+
+
+def delaunay_in_order(
+    points: NDArray[np.float64], walks: NDArray[np.uint8] | None = None
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """As :func:`delaunay`, for finite points (n, 3) that are inserted, and told apart when cospherical, as they come.
+
+    Parameters
+    ----------
+    walks : (n,) numbers below 255 of the sequences, each of neighbours in space, that the points interlace.
+
+    Raises
+    ------
+    CoordinateError
+        As :func:`delaunay`.
+    """
+    xyz, precision = _scaled(points)
+    front = _spanning(points)
+    if front is None:
         raise CoordinateError(
             f"all {len(points)} points are coplanar: a tessellation needs at least 5 points that do not lie in one plane"
         )
-    rest = np.ones(len(points), dtype=bool)
-    rest[front] = False
-    rows = np.concatenate((front, np.flatnonzero(rest)))
-    order = order[rows].astype(np.int32)
-    fixed = space.fixed[rows] if space.digits == 0 else space.fixed
-    space = space._replace(points=np.ascontiguousarray(space.points[rows]), fixed=fixed)
-    mesh, used, coincident = _insert_all(space)
+    inserted = np.zeros(len(points) + 1, dtype=np.uint8)
+    if walks is not None:
+        inserted[1:] = walks
+    mesh, scratch = _insert_all(xyz, inserted, precision, front)
+    coincident = int(scratch.state[COINCIDENT])
     if coincident:
         raise CoordinateError(
             f"{coincident} of {len(points)} points coincide with another; remove duplicates before tessellating"
         )
-    return _finite(mesh, used, order)
+    links, used = mesh.links, int(scratch.state[USED])
+    del mesh, scratch
+    return _finite(links[: 8 * used].reshape(used, 8))
 
 
-def _space(points: NDArray[np.float64]) -> Space:
-    """Points scaled by a power of two to a span of about 1, which changes no sign, with their exact form."""
+def _scaled(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], Precision]:
+    """Coordinates (3 (n + 1),), those of the point at infinity first, scaled by a power of two to a span of at most 1."""
     span = np.ptp(points, axis=0).max()
     _, bits = coordinate_bits(points)
     if not np.isfinite(span) or bits > _MOST_BITS:
@@ -87,38 +125,100 @@ def _space(points: NDArray[np.float64]) -> Space:
             f"coordinates need {bits} bits from the largest to the smallest step, more than {_MOST_BITS}; "
             "remove outliers, or points that differ by rounding alone"
         )
-    return Space.of(np.ldexp(points, -int(np.frexp(span)[1])) if span > 0.0 else points)
-
-
-def _insert_all(space: Space) -> tuple[Mesh, int, int]:
-    n = len(space.points)
-    mesh = _enlarged(None, 7 * n + 4096)
-    start_mesh(space, mesh)
-    scratch = Scratch(
-        cavity=np.empty(4096, dtype=np.int32), faces=np.empty(4096, dtype=np.int32),
-        corners=np.empty((4096, 5), dtype=np.int32), free=np.empty(4096, dtype=np.int32),
-        edge=np.zeros(8192, dtype=np.int64), owner=np.zeros(8192, dtype=np.int32),
-        entry=np.zeros(8192, dtype=np.int32),
+    exponent = int(np.frexp(span)[1]) if span > 0.0 else 0
+    xyz = np.zeros((len(points) + 1, 3))
+    np.ldexp(points, -exponent, out=xyz[1:])
+    span = float(np.ldexp(span, -exponent))
+    base, bits = coordinate_bits(xyz)
+    precision = Precision(
+        base, bits, 2.0 * INSPHERE_ERROR * span**5 + UNDERFLOW, 2.0 * ORIENT_ERROR * span**3 + UNDERFLOW
     )
-    span = float(np.ptp(space.points, axis=0).max())
-    static = 2.0 * INSPHERE_ERROR * span**5 + UNDERFLOW
-    # Slots used, where to walk from, why it stopped, insertions tried, free slots, coincident points.
-    state = np.array([5, 0, 0, 0, 0, 0], dtype=np.int64)
-    at = 4
-    while at < n:
-        at = insert_points(space, mesh, scratch, state, at, n, static)
-        if state[2] == CAVITY_FULL:
-            scratch = scratch._replace(cavity=_twice(scratch.cavity))
-        elif state[2] == FACES_FULL:
-            scratch = scratch._replace(faces=_twice(scratch.faces), corners=_twice(scratch.corners))
-        elif state[2] == FREE_FULL:
-            scratch = scratch._replace(free=_twice(scratch.free))
-        elif state[2] == TABLE_FULL:
-            edge, owner, entry = (_twice(array) * 0 for array in (scratch.edge, scratch.owner, scratch.entry))
-            scratch = scratch._replace(edge=edge, owner=owner, entry=entry)
-        elif state[2] == MESH_FULL:
-            mesh = _enlarged(mesh, len(mesh.visit) + len(mesh.visit) // 2)
-    return mesh, int(state[0]), int(state[5])
+    return xyz.reshape(-1), precision
+
+
+def _spanning(points: NDArray[np.float64]) -> tuple[int, int, int, int] | None:
+    """The first point, and the first each that differs from it, is not on their line, and is not in their plane."""
+    a = points[0]
+    second = _first(points, lambda rows: ((rows != a).any(axis=1) * 1.0, 0.5), lambda _: False)
+    if second is None:
+        return None
+    u = points[second] - a
+
+    def off_line(rows):
+        v = rows - a
+        return np.abs(np.cross(u, v)).max(axis=1), 1e-14 * np.abs(u).max() * np.abs(v).max(axis=1)
+
+    third = _first(points, off_line, lambda p: not collinear_rational(np.concatenate((a, points[second], p))))
+    if third is None:
+        return None
+    normal = np.cross(u, points[third] - a)
+    reach = np.abs(u).max() * np.abs(points[third] - a).max()
+
+    def off_plane(rows):
+        w = rows - a
+        return np.abs(w @ normal), 2.0 * ORIENT_ERROR * reach * np.abs(w).max(axis=1)
+
+    corners = np.concatenate((a, points[second], points[third]))
+    fourth = _first(points, off_plane, lambda p: orient_rational(np.concatenate((corners, p))) != 0)
+    return None if fourth is None else (0, second, third, fourth)
+
+
+def _first(points, measure: Callable, exactly: Callable) -> int | None:
+    """The first row whose measure is above its bound, or that is found to count in exact arithmetic."""
+    start, length = 0, 64
+    while start < len(points):
+        rows = points[start : start + length]
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, bound = measure(rows)
+            sure = value > bound + UNDERFLOW
+        limit = int(sure.argmax()) if sure.any() else len(rows)
+        for i in range(limit):
+            if exactly(rows[i]):
+                return start + i
+        if limit < len(rows):
+            return start + limit
+        start, length = start + length, 2 * length
+    return None
+
+
+def _insert_all(xyz, walks, precision: Precision, front: tuple[int, int, int, int]) -> tuple[Mesh, Scratch]:
+    """Insert everything; arrays grow when they are full."""
+    n = len(walks) - 1
+    mesh = _enlarged(None, int(_SLOTS_PER_POINT * n) + 1024)
+    a, b, c, d = (point + 1 for point in front)
+    _two_ghosts(mesh, xyz, a, b, c)
+    scratch = Scratch(
+        cavity=np.empty(512, dtype=np.uint32), faces=np.empty(5 * 512, dtype=np.uint32),
+        free=np.empty(512, dtype=np.uint32), table=np.zeros(2 * 1024, dtype=np.uint64),
+        ends=np.zeros(int(walks.max()) + 1, dtype=np.uint32), state=np.array([2, 0, 0, 0, 0, 0], dtype=np.int64),
+    )
+    spans = [(d, d + 1), (1, n + 1)]
+    for first, last in spans:
+        while first < last:
+            first = insert_points(xyz, walks, precision, mesh, scratch, first, last)
+            why = scratch.state[WHY]
+            if why == CAVITY_FULL:
+                scratch = scratch._replace(cavity=_twice(scratch.cavity), faces=_twice(scratch.faces))
+            elif why == FREE_FULL:
+                scratch = scratch._replace(free=_twice(scratch.free))
+            elif why == TABLE_FULL:
+                scratch = scratch._replace(table=np.zeros(2 * len(scratch.table), dtype=np.uint64))
+            elif why == MESH_FULL:
+                mesh = _enlarged(mesh, int(1.25 * (len(mesh.links) // 8)) + 1024)
+        walks[[a, b, c, d]] = INSERTED
+    return mesh, scratch
+
+
+def _two_ghosts(mesh: Mesh, xyz, a: int, b: int, c: int) -> None:
+    """The two sides of a triangle, in slots 0 and 1: the tessellation of three points."""
+    # Corner 0 of each is at infinity; across every face lies the other ghost, which has its corners 2 and 3 exchanged.
+    mesh.links[:16] = [0, a, b, c, 4, 5, 7, 6, 0, a, c, b, 0, 1, 3, 2]
+    pa, pb, pc = (xyz[3 * k : 3 * k + 3] for k in (a, b, c))
+    normal = np.cross(pc - pa, pb - pa)
+    for ghost, outward in ((0, normal), (1, -normal)):
+        mesh.sphere[8 * ghost : 8 * ghost + 7] = (*outward, 0.0, *pa)
+        mesh.visit[16 * ghost + 14] = 0
+        mesh.size[16 * ghost + 15] = np.float32(1.0000002 * max(np.abs(pb - pa).max(), np.abs(pc - pa).max()))
 
 
 def _twice(array):
@@ -129,32 +229,21 @@ def _enlarged(mesh: Mesh | None, capacity: int) -> Mesh:
     """A mesh of ``capacity`` slots with what ``mesh`` held; rows of spheres begin where cache lines do."""
     raw = np.empty(8 * capacity + 8)
     shift = (-raw.ctypes.data // 8) % 8
-    larger = Mesh(
-        np.empty((capacity, 4), dtype=np.int32), np.empty((capacity, 4), dtype=np.int32),
-        raw[shift : shift + 8 * capacity].reshape(capacity, 8), np.zeros(capacity, dtype=np.int32),
-    )
+    sphere = raw[shift : shift + 8 * capacity]
+    larger = Mesh(np.empty(8 * capacity, dtype=np.uint32), sphere, sphere.view(np.uint32), sphere.view(np.float32))
     if mesh is not None:
-        used = len(mesh.visit)
-        larger.vertices[:used], larger.across[:used] = mesh.vertices, mesh.across
-        larger.sphere[:used], larger.visit[:used] = mesh.sphere, mesh.visit
+        used = len(mesh.links)
+        larger.links[:used], larger.sphere[:used] = mesh.links, mesh.sphere
     return larger
 
 
-@njit(cache=True)
-def _finite(mesh, used, order):
-    """The tetrahedra without ghosts, in the numbering of the caller's points."""
-    number = np.full(used, -1, dtype=np.int32)
-    count = 0
-    for t in range(used):
-        if mesh.vertices[t, 0] != DEAD and infinite_corner(mesh.vertices, t) < 0:
-            number[t] = count
-            count += 1
-    tetrahedra = np.empty((count, 4), dtype=np.int32)
-    adjacent = np.empty((count, 4), dtype=np.int32)
-    for t in range(used):
-        k = number[t]
-        if k >= 0:
-            for i in range(4):
-                tetrahedra[k, i] = order[mesh.vertices[t, i]]
-                adjacent[k, i] = number[mesh.across[t, i] >> 2]
-    return tetrahedra, adjacent
+def _finite(links: NDArray[np.uint32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The tetrahedra that are neither dead nor ghosts, with points counted from 0."""
+    finite = (links[:, 0] != DEAD) & (links[:, :4] != 0).all(axis=1)
+    number = np.full(len(links), -1, dtype=np.int32)
+    number[finite] = np.arange(np.count_nonzero(finite), dtype=np.int32)
+    tetrahedra = links[:, :4][finite]
+    tetrahedra -= np.uint32(1)
+    across = links[:, 4:][finite]
+    across >>= np.uint32(2)
+    return tetrahedra.view(np.int32), number[across]

@@ -1,13 +1,18 @@
-"""One insertion into a Delaunay tessellation, compiled: locate, excavate, fill.
+"""Insertion of points into a Delaunay tessellation, compiled: locate, excavate, fill.
 
 **Conflict test.** With x the point relative to a vertex of the tetrahedron,
 
     f(x) = N . x - D |x|^2  >  0   inside the circumsphere,
 
 where N and D depend on the tetrahedron alone and are stored with it; for a ghost, N is the outward normal of its facet and D = 0.
-An error bound on f decides nearly always, and exact arithmetic otherwise (:mod:`armillary.voids.exact`). A point exactly on a
-circumsphere is not in conflict, so that cospherical points give one of their valid tessellations, and always the same
-one. A point in the plane of a ghost's facet is in conflict with it when it is with the tetrahedron behind the facet.
+An error bound on f decides nearly always, and exact arithmetic otherwise (:mod:`armillary.voids.exact`).
+
+**Ties.** Five points exactly on one sphere are told apart as if each were lifted off the paraboloid |x|^2 by an infinitesimal
+height, infinitely larger than those of all points of lower index (simulation of simplicity, Edelsbrunner & Muecke 1990,
+applied to the heights alone). So the tessellation is a function of the points and their numbering: not of the order of insertion, and
+not of points elsewhere. A point in the plane of a ghost's facet is in conflict with it when it is with the tetrahedron behind.
+
+Point 0 is the one at infinity. Indices are unsigned, so that no access asks whether one counts from the end.
 """
 
 from __future__ import annotations
@@ -18,364 +23,371 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from armillary.voids.exact import collinear_exact, insphere_exact, orient_exact
+from armillary.voids.exact import insphere_exact, orient_exact
 
-_INFINITY, DEAD = -1, -2
+#: In the place of its first vertex, what marks a slot that holds no tetrahedron.
+DEAD = np.uint32(0xFFFFFFFF)
 
 # Error bounds, in units of the largest coordinate differences b of the tetrahedron and d of the point from it. Counting
 # roundings of 2^-53: |N . x| <= 54 b^4 d with at most 17 of them, D |x|^2 <= 18 b^3 d^2 with 13; |n . x| <= 6 b^2 d with 8.
 INSPHERE_ERROR = 1.2e-13
-_ORIENT_ERROR = 2e-14
+ORIENT_ERROR = 2e-14
 # Below this, products may have lost digits to underflow; coordinates are scaled to a span of about 1.
 UNDERFLOW = 1e-280
 
+#: The walk of points that are vertices already.
+INSERTED = np.uint64(255)
+
 _LONGEST_WALK = 1_000_000
 #: Why :func:`insert_points` stopped: what must grow before it can go on.
-CAVITY_FULL, FACES_FULL, MESH_FULL, FREE_FULL, TABLE_FULL = 1, 2, 3, 4, 5
+CAVITY_FULL, MESH_FULL, FREE_FULL, TABLE_FULL = 1, 2, 3, 4
+#: Places in ``Scratch.state``: slots used, slots free, twice the insertions, why it stopped, coincident points, last slot.
+USED, FREE, STAMP, WHY, COINCIDENT, LAST = range(6)
+
+_0, _1, _2, _3, _4, _5, _6, _7, _8 = (np.uint64(k) for k in range(9))
+_16, _VISIT, _SIZE, _32 = np.uint64(16), np.uint64(14), np.uint64(15), np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+# The corners of the face opposite to each corner, in the order that a positive orient puts that corner above.
+_FACE = np.array([1, 3, 2, 0, 2, 3, 0, 3, 1, 0, 1, 2], dtype=np.uint64)
+
+
+class Precision(NamedTuple):
+    """What decides signs: coordinates are integers of ``bits`` bits times 2**base; bounds on errors over the whole set."""
+
+    base: int
+    bits: int
+    sphere: float
+    side: float
 
 
 class Mesh(NamedTuple):
-    """Tetrahedra: vertices (t, 4); 4 t' + j' across each face (t, 4); N, D, anchor, b (t, 8); last visit (t,)."""
+    """Tetrahedra in flat rows of eight.
 
-    vertices: NDArray[np.int32]
-    across: NDArray[np.int32]
+    Attributes
+    ----------
+    links : (8 t,) four vertices, and 4 t' + j' for the tetrahedron t' across each face and its corner j' that is not in the face.
+    sphere : (8 t,) N, D, the vertex that x is relative to, and in the last double two numbers of 32 bits.
+    visit : (16 t,) ``sphere`` as integers; [16 t + 14] is the last visit.
+    size : (16 t,) ``sphere`` as single floats; [16 t + 15] is b, the largest coordinate difference between vertices.
+    """
+
+    links: NDArray[np.uint32]
     sphere: NDArray[np.float64]
-    visit: NDArray[np.int32]
+    visit: NDArray[np.uint32]
+    size: NDArray[np.float32]
 
 
 class Scratch(NamedTuple):
-    """What one insertion works with: its cavity, the faces around it, free slots, and a table from edge to face."""
+    """What insertions work with.
 
-    cavity: NDArray[np.int32]
-    faces: NDArray[np.int32]
-    corners: NDArray[np.int32]
-    free: NDArray[np.int32]
-    edge: NDArray[np.int64]
-    owner: NDArray[np.int32]
-    entry: NDArray[np.int32]
+    Attributes
+    ----------
+    cavity : tetrahedra in conflict; faces : (5 f,) code across and corners of the faces around them; free : slots free.
+    table : (2 e,) from edges of the cavity's surface to the new tetrahedron there, stamped rather than cleared.
+    ends : where each walk ended; state : see above.
+    """
+
+    cavity: NDArray[np.uint32]
+    faces: NDArray[np.uint32]
+    free: NDArray[np.uint32]
+    table: NDArray[np.uint64]
+    ends: NDArray[np.uint32]
+    state: NDArray[np.int64]
 
 
 @njit(cache=True)
-def _orient(space, a, b, c, p):
-    """Sign of orient(a, b, c, p), by a filter and, where it does not decide, exactly."""
-    points = space.points
-    ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
-    vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
-    wx, wy, wz = points[p, 0] - points[a, 0], points[p, 1] - points[a, 1], points[p, 2] - points[a, 2]
-    value = ux * (vy * wz - vz * wy) + uy * (vz * wx - vx * wz) + uz * (vx * wy - vy * wx)
-    bound = (
-        _ORIENT_ERROR * max(abs(ux), abs(uy), abs(uz)) * max(abs(vx), abs(vy), abs(vz)) * max(abs(wx), abs(wy), abs(wz))
-        + UNDERFLOW
+def _four_points(xyz, a, b, c, p):
+    a, b, c, p = _3 * a, _3 * b, _3 * c, _3 * p
+    return (
+        xyz[a], xyz[a + _1], xyz[a + _2], xyz[b], xyz[b + _1], xyz[b + _2],
+        xyz[c], xyz[c + _1], xyz[c + _2], xyz[p], xyz[p + _1], xyz[p + _2],
     )
-    if value > bound:
-        return 1
-    if value < -bound:
-        return -1
-    return orient_exact(space, a, b, c, p)
 
 
 @njit(cache=True)
-def first_tetrahedron(space):
-    """The first four points that span space, positively oriented; -1 in the place of what is missing."""
-    n = len(space.points)
-    out = np.full(4, -1, dtype=np.int64)
-    out[0] = 0
-    for i in range(1, n):
-        different = False
-        for axis in range(3):
-            different = different or space.points[i, axis] != space.points[0, axis]
-        if different:
-            out[1] = i
-            break
-    for i in range(out[1] + 1, n if out[1] > 0 else 0):
-        if not collinear_exact(space, 0, out[1], i):
-            out[2] = i
-            break
-    for i in range(out[2] + 1, n if out[2] > 0 else 0):
-        side = _orient(space, 0, out[1], out[2], i)
-        if side != 0:
-            out[3] = i
-            if side < 0:
-                out[1], out[2] = out[2], out[1]
-            break
-    return out
+def _near(b, x2):
+    """A bound on the error of f that takes no comparisons: d (b + d) <= (3 d^2 + b^2) / 2."""
+    return (0.5 * INSPHERE_ERROR) * b * b * b * (3.0 * x2 + b * b) + UNDERFLOW
 
 
 @njit(cache=True)
-def start_mesh(space, mesh):
-    """The first tetrahedron in slot 0, and behind its face i the ghost in slot 1 + i."""
-    vertices, across = mesh.vertices, mesh.across
-    for k in range(4):
-        vertices[0, k] = k
-    for i in range(4):
-        ghost = 1 + i
-        for k in range(4):
-            vertices[ghost, k] = k
-        # Seen from outside the face is turned round: exchange two of its corners.
-        j, k = (i + 1) & 3, (i + 2) & 3
-        vertices[ghost, i], vertices[ghost, j], vertices[ghost, k] = _INFINITY, k, j
-        across[0, i], across[ghost, i] = 4 * ghost + i, i
-    for i in range(4):
-        for k in range(4):
-            if k != i:
-                # Opposite to corner m of face i lies the ghost behind face m, with the corner that is not in face i.
-                other, corner = 1 + vertices[1 + i, k], 0
-                while vertices[other, corner] != i:
-                    corner += 1
-                across[1 + i, k] = 4 * other + corner
-    for t in range(5):
-        _set_sphere(space, mesh, t)
-
-
-@njit(cache=True)
-def infinite_corner(vertices, t):
-    """Which corner of a tetrahedron is at infinity, -1 for none."""
-    for k in range(4):
-        if vertices[t, k] == _INFINITY:
-            return k
-    return -1
-
-
-@njit(cache=True)
-def _facet(vertices, t, k):
-    """The corners other than k, in the order that a positive orient puts corner k above."""
-    a, b = np.int64(vertices[t, 0]), np.int64(vertices[t, 1])
-    c, d = np.int64(vertices[t, 2]), np.int64(vertices[t, 3])
-    if k == 3:
-        return a, b, c
-    if k == 2:
-        return a, d, b
-    if k == 1:
-        return a, c, d
-    return b, d, c
-
-
-@njit(cache=True, inline="always", error_model="numpy", fastmath={"contract"})
-def _set_sphere(space, mesh, t):
-    """Store N, D, the anchor vertex and the largest coordinate difference of tetrahedron t."""
-    points, sphere, vertices = space.points, mesh.sphere, mesh.vertices
-    a, b, c, d = vertices[t, 0], vertices[t, 1], vertices[t, 2], vertices[t, 3]
-    finite = a >= 0 and b >= 0 and c >= 0 and d >= 0
-    if not finite:
-        a, b, c = _facet(vertices, t, infinite_corner(vertices, t))
-    ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
-    ux, uy, uz = points[b, 0] - ax, points[b, 1] - ay, points[b, 2] - az
-    vx, vy, vz = points[c, 0] - ax, points[c, 1] - ay, points[c, 2] - az
-    nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-    size = max(abs(ux), abs(uy), abs(uz), abs(vx), abs(vy), abs(vz))
-    depth = 0.0
-    if finite:
-        wx, wy, wz = points[d, 0] - ax, points[d, 1] - ay, points[d, 2] - az
-        size = max(size, abs(wx), abs(wy), abs(wz))
-        depth = nx * wx + ny * wy + nz * wz
-        u2, v2, w2 = ux * ux + uy * uy + uz * uz, vx * vx + vy * vy + vz * vz, wx * wx + wy * wy + wz * wz
-        nx = u2 * (vy * wz - vz * wy) + v2 * (wy * uz - wz * uy) + w2 * nx
-        ny = u2 * (vz * wx - vx * wz) + v2 * (wz * ux - wx * uz) + w2 * ny
-        nz = u2 * (vx * wy - vy * wx) + v2 * (wx * uy - wy * ux) + w2 * nz
-    sphere[t, 0], sphere[t, 1], sphere[t, 2], sphere[t, 3] = nx, ny, nz, depth
-    sphere[t, 4], sphere[t, 5], sphere[t, 6], sphere[t, 7] = ax, ay, az, size
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _conflict(space, mesh, t, p, static):
-    """True when point p lies strictly inside the circumsphere of t; for a ghost, beyond its facet."""
-    sphere, at = mesh.sphere, np.uintp(t)
-    x = space.points[p, 0] - sphere[at, 4]
-    y = space.points[p, 1] - sphere[at, 5]
-    z = space.points[p, 2] - sphere[at, 6]
-    depth = sphere[at, 3]
-    value = sphere[at, 0] * x + sphere[at, 1] * y + sphere[at, 2] * z - depth * (x * x + y * y + z * z)
-    if abs(value) > static and depth != 0.0:
-        return value > 0.0
-    return _conflict_close(space, mesh, t, p, value, max(abs(x), abs(y), abs(z)))
-
-
-@njit(cache=True)
-def _conflict_close(space, mesh, t, p, value, reach):
+def _conflict_close(xyz, links, size, precision, t, p, value, reach):
     """The conflict test where the static bound does not decide: a bound of its own size, then exact arithmetic."""
-    infinite = infinite_corner(mesh.vertices, t)
-    size = mesh.sphere[t, 7]
-    if infinite >= 0:
-        bound = _ORIENT_ERROR * size * size * reach + UNDERFLOW
-        if value > bound:
-            return True
-        if value < -bound:
-            return False
-        a, b, c = _facet(mesh.vertices, t, infinite)
-        side = orient_exact(space, a, b, c, p)
+    row = _8 * t
+    b = np.float64(size[_2 * row + _SIZE])
+    infinite = _0
+    while infinite < _4 and links[row + infinite] != 0:
+        infinite += _1
+    if infinite < _4:
+        bound = ORIENT_ERROR * b * b * reach + UNDERFLOW
+    else:
+        bound = INSPHERE_ERROR * b * b * b * reach * (b + reach) + UNDERFLOW
+    if abs(value) > bound:
+        return value > 0.0
+    if infinite < _4:
+        face = _3 * infinite
+        corners = links[row + _FACE[face]], links[row + _FACE[face + _1]], links[row + _FACE[face + _2]]
+        side = orient_exact(
+            precision.base, precision.bits, _four_points(xyz, corners[0], corners[1], corners[2], p)
+        )
         if side != 0:
             return side > 0
-        behind = mesh.across[t, infinite] >> 2
-        return _insphere(space, mesh.vertices, behind, p) > 0
-    bound = INSPHERE_ERROR * size * size * size * reach * (size + reach) + UNDERFLOW
-    if value > bound:
-        return True
-    if value < -bound:
-        return False
-    return _insphere(space, mesh.vertices, t, p) > 0
+        row = _8 * np.uint64(links[row + _4 + infinite] >> 2)
+    corners = _four_points(xyz, links[row], links[row + _1], links[row + _2], links[row + _3])
+    x = xyz[_3 * p], xyz[_3 * p + _1], xyz[_3 * p + _2]
+    sign = insphere_exact(precision.base, precision.bits, corners + x)
+    return sign > 0 or (sign == 0 and _tie(xyz, links, precision, row, p))
 
 
 @njit(cache=True)
-def _insphere(space, vertices, t, p):
-    a, b, c = _facet(vertices, t, 3)
-    return insphere_exact(space, a, b, c, np.int64(vertices[t, 3]), p)
-
-
-@njit(cache=True)
-def _locate(space, mesh, start, p, static):
-    """A tetrahedron in conflict with p, by a visibility walk; -1 when it takes too long or p coincides with a vertex."""
-    t, came_from = start, -1
-    for step in range(_LONGEST_WALK):
-        if _conflict(space, mesh, t, p, static):
-            return t
-        infinite = infinite_corner(mesh.vertices, t)
-        onward = -1
-        if infinite >= 0:
-            onward = mesh.across[t, infinite]
-        else:
-            for turn in range(4):
-                i = (step + turn) & 3
-                if i != came_from:
-                    a, b, c = _facet(mesh.vertices, t, i)
-                    if _orient(space, a, b, c, p) < 0:
-                        onward = mesh.across[t, i]
-                        break
-        if onward < 0:
-            return -1
-        t, came_from = onward >> 2, onward & 3
-    return -1
-
-
-@njit(cache=True)
-def _search(space, mesh, used, p, static):
-    """A tetrahedron in conflict with p, by trying all; -1 when there is none, that is, when p is a vertex already."""
-    for t in range(used):
-        if mesh.vertices[t, 0] != DEAD and _conflict(space, mesh, t, p, static):
-            return t
-    return -1
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
-def insert_points(space, mesh, scratch, state, first, last, static):
-    """Insert points first ... last-1, and return where it stopped: at ``last``, or when ``state[2]`` says what is full."""
-    state[2] = 0
-    for p in range(first, last):
-        t = _locate(space, mesh, state[1], p, static)
-        if t < 0:
-            t = _search(space, mesh, state[0], p, static)
-        if t < 0:
-            state[5] += 1
-            continue
-        state[3] += 1
-        n_cavity, n_faces = _excavate(space, mesh, scratch, state, t, p, static)
-        if state[2] == 0:
-            if state[0] + n_faces > len(mesh.visit):
-                state[2] = MESH_FULL
-            elif n_cavity + state[4] > len(scratch.free):
-                state[2] = FREE_FULL
-            elif 6 * n_faces > len(scratch.edge):
-                state[2] = TABLE_FULL
-        if state[2] != 0:
-            return p
-        _fill(space, mesh, scratch, state, n_cavity, n_faces)
-    return last
-
-
-@njit(cache=True, inline="always", error_model="numpy", fastmath={"contract"})
-def _excavate(space, mesh, scratch, state, t, p, static):
-    """Collect the tetrahedra in conflict with p, from t outwards, and the faces around them: (cavity, faces) found."""
-    visit, across, sphere = mesh.visit, mesh.across, mesh.sphere
-    cavity, faces, corners = scratch.cavity, scratch.faces, scratch.corners
-    px, py, pz = space.points[p, 0], space.points[p, 1], space.points[p, 2]
-    inside, outside = 2 * state[3], 2 * state[3] + 1
-    cavity[0] = t
-    visit[t] = inside
-    n_cavity, n_faces, done = 1, 0, 0
-    while done < n_cavity:
-        if n_cavity + 4 > len(cavity):
-            state[2] = CAVITY_FULL
-            break
-        if n_faces + 4 > len(faces):
-            state[2] = FACES_FULL
-            break
-        t = cavity[done]
-        done += 1
+def _tie(xyz, links, precision, row, p):
+    """The conflict test for p exactly on the sphere: what the highest of the five points brings, if that is not p itself."""
+    below = _LOW
+    while True:
+        highest, corner = p, _4
         for i in range(4):
-            code = across[np.uintp(t), np.uintp(i)]
-            s = code >> 2
-            at = np.uintp(s)
-            seen = visit[at]
-            if seen == inside:
-                continue
-            if seen != outside:
-                # _conflict, written out: this is where the time goes.
-                x, y, z = px - sphere[at, 4], py - sphere[at, 5], pz - sphere[at, 6]
-                depth = sphere[at, 3]
-                value = sphere[at, 0] * x + sphere[at, 1] * y + sphere[at, 2] * z - depth * (x * x + y * y + z * z)
-                if abs(value) > static and depth != 0.0:
-                    hit = value > 0.0
-                else:
-                    hit = _conflict_close(space, mesh, s, p, value, max(abs(x), abs(y), abs(z)))
-                if hit:
-                    visit[at] = inside
-                    cavity[n_cavity] = s
-                    n_cavity += 1
-                    continue
-                visit[at] = outside
-            faces[n_faces] = code
-            for k in range(4):
-                corners[n_faces, k] = mesh.vertices[t, k]
-            corners[n_faces, i] = p
-            corners[n_faces, 4] = i
-            n_faces += 1
-    return n_cavity, n_faces
+            vertex = np.uint64(links[row + np.uint64(i)])
+            if highest < vertex < below:
+                highest, corner = vertex, np.uint64(i)
+        if corner == _4:
+            return False
+        # Lifting a corner brings p inside when p lies on that corner's side of the face opposite; on it, the corner is no matter.
+        face = _3 * corner
+        corners = links[row + _FACE[face]], links[row + _FACE[face + _1]], links[row + _FACE[face + _2]]
+        side = orient_exact(
+            precision.base, precision.bits, _four_points(xyz, corners[0], corners[1], corners[2], p)
+        )
+        if side != 0:
+            return side > 0
+        below = highest
 
 
-@njit(cache=True, inline="always", error_model="numpy", fastmath={"contract"})
-def _fill(space, mesh, scratch, state, n_cavity, n_faces):
-    """Make a tetrahedron of each face around the cavity and the new point, and link them."""
-    vertices, across = mesh.vertices, mesh.across
-    corners, free = scratch.corners, scratch.free
-    edge, owner, entry = scratch.edge, scratch.owner, scratch.entry
-    mask, insertion = len(edge) - 1, state[3]
-    used, n_free = state[0], state[4]
-    slot = state[1]
-    for f in range(n_faces):
-        if f < n_cavity:
-            slot = np.int64(scratch.cavity[f])
-        elif n_free > 0:
-            n_free -= 1
-            slot = np.int64(free[n_free])
-        else:
-            slot = used
-            used += 1
-        i = corners[f, 4]
-        for k in range(4):
-            vertices[slot, k] = corners[f, k]
-        beyond = scratch.faces[f]
-        across[slot, i] = beyond
-        across[beyond >> 2, beyond & 3] = 4 * slot + i
-        _set_sphere(space, mesh, slot)
-        for turn in range(1, 4):
-            # The face opposite to corner j is shared with the new tetrahedron at the same edge of the cavity's boundary.
-            j = (i + turn) & 3
-            low = corners[f, (i + (2 if turn == 1 else 1)) & 3]
-            high = corners[f, (i + (2 if turn == 3 else 3)) & 3]
-            if low > high:
-                low, high = high, low
-            key = np.int64(low + 1) << 32 | np.int64(high + 1)
-            place = np.uintp((np.int64(low + 1) * 73856093 ^ np.int64(high + 1) * 19349663) & mask)
-            while owner[place] == insertion and edge[place] != key:
-                place = np.uintp((np.int64(place) + 1) & mask)
-            mine = 4 * slot + j
-            if owner[place] == insertion:
-                other = entry[place]
-                across[slot, j] = other
-                across[other >> 2, other & 3] = mine
+@njit(cache=True)
+def _onward_close(xyz, links, precision, t, p):
+    """The first face of t beyond which p lies, exactly, as the corner opposite; 4 for none."""
+    row = _8 * t
+    for i in range(4):
+        face = np.uint64(3 * i)
+        corners = links[row + _FACE[face]], links[row + _FACE[face + _1]], links[row + _FACE[face + _2]]
+        x = _four_points(xyz, corners[0], corners[1], corners[2], p)
+        ax, ay, az = x[0] - x[9], x[1] - x[10], x[2] - x[11]
+        bx, by, bz = x[3] - x[9], x[4] - x[10], x[5] - x[11]
+        cx, cy, cz = x[6] - x[9], x[7] - x[10], x[8] - x[11]
+        value = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
+        a, b, c = max(abs(ax), abs(ay), abs(az)), max(abs(bx), abs(by), abs(bz)), max(abs(cx), abs(cy), abs(cz))
+        bound = ORIENT_ERROR * a * b * c + UNDERFLOW
+        if value > bound or (value >= -bound and orient_exact(precision.base, precision.bits, x) < 0):
+            return np.uint64(i)
+    return _4
+
+
+# One function rather than one each for its three steps: passing the arrays to a function costs more than the steps do.
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def insert_points(xyz, walks, precision, mesh, scratch, first, last):
+    """Insert points first ... last-1, and return where it stopped: at ``last``, or when the state says what is full.
+
+    Parameters
+    ----------
+    xyz : (3 n,) coordinates, of a span of at most 1; those of point 0 mean nothing.
+    walks : (n,) which of the earlier walks each point continues: that of the same number, which ended near it; or
+        ``INSERTED`` for points to pass over.
+    """
+    links, sphere, visit, size = mesh
+    cavity, faces, free, table, ends, state = scratch
+    used, n_free, stamp = np.uint64(state[USED]), np.uint64(state[FREE]), np.uint32(state[STAMP])
+    slot = np.uint64(state[LAST])
+    static_sphere, static_side = precision.sphere, precision.side
+    most, mask = min(len(cavity), len(faces) // 5) - 4, np.uint64(len(table) // 2 - 1)
+    state[WHY] = 0
+    reached = last
+    for point in range(first, last):
+        p = np.uint64(point)
+        walk = np.uint64(walks[p])
+        if walk == INSERTED:
+            continue
+        px, py, pz = xyz[_3 * p], xyz[_3 * p + _1], xyz[_3 * p + _2]
+
+        # Locate: walk towards p, always through the face that it lies farthest beyond, to a tetrahedron in conflict.
+        t, back, found = np.uint64(ends[walk]), _4, False
+        if links[_8 * t] == DEAD:
+            t = slot
+        for _ in range(_LONGEST_WALK):
+            row = _8 * t
+            x, y, z = px - sphere[row + _4], py - sphere[row + _5], pz - sphere[row + _6]
+            depth, x2, longest = sphere[row + _3], x * x + y * y + z * z, np.float64(size[_2 * row + _SIZE])
+            value = sphere[row] * x + sphere[row + _1] * y + sphere[row + _2] * z - depth * x2
+            if depth != 0.0 and (abs(value) > static_sphere or abs(value) > _near(longest, x2)):
+                found = value > 0.0
             else:
-                owner[place], edge[place], entry[place] = insertion, key, mine
-    for k in range(n_faces, n_cavity):
-        vertices[scratch.cavity[k], 0] = DEAD
-        free[n_free] = scratch.cavity[k]
-        n_free += 1
-    state[0], state[1], state[4] = used, slot, n_free
+                found = _conflict_close(xyz, links, size, precision, t, p, value, max(abs(x), abs(y), abs(z)))
+            if found:
+                break
+            a, b = np.uint64(links[row]), np.uint64(links[row + _1])
+            c, d = np.uint64(links[row + _2]), np.uint64(links[row + _3])
+            onward = _4
+            if a == _0 or b == _0 or c == _0 or d == _0:
+                onward = _0 if a == _0 else (_1 if b == _0 else (_2 if c == _0 else _3))
+            else:
+                ax, ay, az = xyz[_3 * a] - px, xyz[_3 * a + _1] - py, xyz[_3 * a + _2] - pz
+                bx, by, bz = xyz[_3 * b] - px, xyz[_3 * b + _1] - py, xyz[_3 * b + _2] - pz
+                cx, cy, cz = xyz[_3 * c] - px, xyz[_3 * c + _1] - py, xyz[_3 * c + _2] - pz
+                dx, dy, dz = xyz[_3 * d] - px, xyz[_3 * d + _1] - py, xyz[_3 * d + _2] - pz
+                ux, uy, uz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+                vx, vy, vz = cy * dz - cz * dy, cz * dx - cx * dz, cx * dy - cy * dx
+                side, least = bx * vx + by * vy + bz * vz, -static_side
+                if side < least and back != _0:
+                    onward, least = _0, side
+                side = -(ax * vx + ay * vy + az * vz)
+                if side < least and back != _1:
+                    onward, least = _1, side
+                side = dx * ux + dy * uy + dz * uz
+                if side < least and back != _2:
+                    onward, least = _2, side
+                side = -(cx * ux + cy * uy + cz * uz)
+                if side < least and back != _3:
+                    onward, least = _3, side
+                if onward == _4:
+                    onward = _onward_close(xyz, links, precision, t, p)
+                    if onward == _4:
+                        break
+            code = np.uint64(links[row + _4 + onward])
+            t, back = code >> _2, code & _3
+        if not found:
+            # All, one by one: p coincides with a vertex, or the walk was endless.
+            for s in range(used):
+                t = np.uint64(s)
+                row = _8 * t
+                if links[row] != DEAD:
+                    x, y, z = px - sphere[row + _4], py - sphere[row + _5], pz - sphere[row + _6]
+                    value = sphere[row] * x + sphere[row + _1] * y + sphere[row + _2] * z - sphere[row + _3] * (
+                        x * x + y * y + z * z
+                    )
+                    reach = max(abs(x), abs(y), abs(z))
+                    found = _conflict_close(xyz, links, size, precision, t, p, value, reach)
+                    if found:
+                        break
+            if not found:
+                state[COINCIDENT] += 1
+                continue
+
+        # Excavate: from there outwards all tetrahedra in conflict, and the faces around them.
+        stamp += np.uint32(2)
+        outside = stamp + np.uint32(1)
+        cavity[0] = t
+        visit[_16 * t + _VISIT] = stamp
+        n_cavity, n_faces, done = 1, 0, 0
+        while done < n_cavity:
+            if n_cavity > most or n_faces > most:
+                state[WHY] = CAVITY_FULL
+                break
+            row = _8 * np.uint64(cavity[np.uint64(done)])
+            done += 1
+            for i in range(4):
+                corner = np.uint64(i)
+                code = links[row + _4 + corner]
+                t = np.uint64(code >> np.uint32(2))
+                at = _8 * t
+                seen = visit[_2 * at + _VISIT]
+                if seen == stamp:
+                    continue
+                if seen != outside:
+                    x, y, z = px - sphere[at + _4], py - sphere[at + _5], pz - sphere[at + _6]
+                    depth, x2, longest = sphere[at + _3], x * x + y * y + z * z, np.float64(size[_2 * at + _SIZE])
+                    value = sphere[at] * x + sphere[at + _1] * y + sphere[at + _2] * z - depth * x2
+                    if depth != 0.0 and (abs(value) > static_sphere or abs(value) > _near(longest, x2)):
+                        found = value > 0.0
+                    else:
+                        found = _conflict_close(xyz, links, size, precision, t, p, value, max(abs(x), abs(y), abs(z)))
+                    if found:
+                        visit[_2 * at + _VISIT] = stamp
+                        cavity[np.uint64(n_cavity)] = t
+                        n_cavity += 1
+                        continue
+                    visit[_2 * at + _VISIT] = outside
+                face, at = _3 * corner, np.uint64(5 * n_faces)
+                faces[at] = code
+                faces[at + _1] = links[row + _FACE[face]]
+                faces[at + _2] = links[row + _FACE[face + _1]]
+                faces[at + _3] = links[row + _FACE[face + _2]]
+                n_faces += 1
+        if state[WHY] == 0:
+            if _8 * (used + np.uint64(n_faces)) > np.uint64(len(links)):
+                state[WHY] = MESH_FULL
+            elif np.uint64(n_cavity) + n_free > np.uint64(len(free)):
+                state[WHY] = FREE_FULL
+            elif 6 * n_faces > len(table):
+                state[WHY] = TABLE_FULL
+        if state[WHY] != 0:
+            reached = point
+            break
+
+        # Fill: a tetrahedron of each face and p, linked across that face, and across the others at the edges they share.
+        smallest = np.inf
+        for f in range(n_faces):
+            if f < n_cavity:
+                slot = np.uint64(cavity[np.uint64(f)])
+            elif n_free > _0:
+                n_free -= _1
+                slot = np.uint64(free[n_free])
+            else:
+                slot = used
+                used += _1
+            row, at = _8 * slot, np.uint64(5 * f)
+            a, b, c = np.uint64(faces[at + _1]), np.uint64(faces[at + _2]), np.uint64(faces[at + _3])
+            links[row], links[row + _1], links[row + _2], links[row + _3] = a, b, c, p
+            beyond = np.uint64(faces[at])
+            links[row + _7] = beyond
+            links[_8 * (beyond >> _2) + _4 + (beyond & _3)] = _4 * slot + _3
+
+            ux, uy, uz = xyz[_3 * a] - px, xyz[_3 * a + _1] - py, xyz[_3 * a + _2] - pz
+            vx, vy, vz = xyz[_3 * b] - px, xyz[_3 * b + _1] - py, xyz[_3 * b + _2] - pz
+            wx, wy, wz = xyz[_3 * c] - px, xyz[_3 * c + _1] - py, xyz[_3 * c + _2] - pz
+            u2, v2, w2 = ux * ux + uy * uy + uz * uz, vx * vx + vy * vy + vz * vz, wx * wx + wy * wy + wz * wz
+            if a == _0 or b == _0 or c == _0:
+                # The limit of a corner going to infinity, per unit of its distance squared.
+                u2 = v2 = w2 = 0.0
+                if a == _0:
+                    ux, uy, uz, u2 = 0.0, 0.0, 0.0, 1.0
+                elif b == _0:
+                    vx, vy, vz, v2 = 0.0, 0.0, 0.0, 1.0
+                else:
+                    wx, wy, wz, w2 = 0.0, 0.0, 0.0, 1.0
+            nx, ny, nz = vy * wz - vz * wy, vz * wx - vx * wz, vx * wy - vy * wx
+            sphere[row] = -(u2 * nx + v2 * (wy * uz - wz * uy) + w2 * (uy * vz - uz * vy))
+            sphere[row + _1] = -(u2 * ny + v2 * (wz * ux - wx * uz) + w2 * (uz * vx - ux * vz))
+            sphere[row + _2] = -(u2 * nz + v2 * (wx * uy - wy * ux) + w2 * (ux * vy - uy * vx))
+            sphere[row + _3] = -(ux * nx + uy * ny + uz * nz)
+            sphere[row + _4], sphere[row + _5], sphere[row + _6] = px, py, pz
+            visit[_2 * row + _VISIT] = 0
+            largest = max(max(abs(ux), abs(uy), abs(uz)), max(abs(vx), abs(vy), abs(vz)), max(abs(wx), abs(wy), abs(wz)))
+            # Rounded up, as it bounds errors.
+            size[_2 * row + _SIZE] = np.float32(largest * 1.0000002)
+            if largest < smallest:
+                # Where the next walk starts: long tetrahedra lead far away.
+                smallest, ends[walk] = largest, slot
+
+            for i in range(3):
+                low, high = (b, c) if i == 0 else ((c, a) if i == 1 else (a, b))
+                if low > high:
+                    low, high = high, low
+                key, mine = low << _32 | high, _4 * slot + np.uint64(i)
+                place = (key * _MIX) >> _32 & mask
+                while True:
+                    entry = table[_2 * place + _1]
+                    if entry >> _32 != np.uint64(stamp):
+                        table[_2 * place], table[_2 * place + _1] = key, np.uint64(stamp) << _32 | mine
+                        break
+                    if table[_2 * place] == key:
+                        other = entry & _LOW
+                        links[row + _4 + np.uint64(i)] = other
+                        links[_8 * (other >> _2) + _4 + (other & _3)] = mine
+                        break
+                    place = (place + _1) & mask
+        for k in range(n_faces, n_cavity):
+            gone = np.uint64(cavity[np.uint64(k)])
+            links[_8 * gone] = DEAD
+            free[n_free] = gone
+            n_free += _1
+    state[USED], state[FREE], state[STAMP], state[LAST] = used, n_free, stamp, slot
+    return reached

@@ -25,8 +25,7 @@ def canonical_order(xyz: NDArray[np.float64]) -> NDArray[np.int64]:
 def insertion_order(xyz: NDArray[np.float64]) -> NDArray[np.int64]:
     """Indices (n,) in biased randomized insertion order: rounds of twice as many, each along a Hilbert curve."""
     last = max(int(np.log2(max(len(xyz), 1) / _SMALLEST_ROUND)), 0)
-    halvings = np.minimum(_halvings(np.ascontiguousarray(xyz)), last).astype(np.uint64)
-    return _sorted(xyz, (np.uint64(last) - halvings) << np.uint64(58) | _curve(xyz) >> np.uint64(5))
+    return _sorted(xyz, (np.uint64(last) - _halvings(xyz, last)) << np.uint64(58) | _curve(xyz) >> np.uint64(5))
 
 
 def _sorted(xyz, key) -> NDArray[np.int64]:
@@ -44,25 +43,19 @@ def _curve(xyz):
     return _hilbert(xyz, low, span)
 
 
-@njit(cache=True)
-def _halvings(xyz):
-    """How often a coin that each point brings along falls on the same side: half of them 0, a quarter 1, and so on."""
-    bits = xyz.view(np.uint64)
-    out = np.empty(len(xyz), dtype=np.int64)
-    for i in range(len(xyz)):
-        mixed = np.uint64(0x9E3779B97F4A7C15)
-        for axis in range(3):
-            mixed ^= bits[i, axis]
-            mixed *= np.uint64(0xBF58476D1CE4E5B9)
-            mixed ^= mixed >> np.uint64(29)
-            mixed *= np.uint64(0x94D049BB133111EB)
-            mixed ^= mixed >> np.uint64(32)
-        count = 0
-        while count < 60 and mixed & _ONE == np.uint64(0):
-            mixed >>= _ONE
-            count += 1
-        out[i] = count
-    return out
+def _halvings(xyz, most):
+    """How often in a row, at most ``most`` times, a coin that each point brings along falls on the same side: (n,)."""
+    bits = (np.ascontiguousarray(xyz) + 0.0).view(np.uint64)  # 0 and -0 are the same place
+    mixed = np.full(len(bits), 0x9E3779B97F4A7C15, dtype=np.uint64)
+    for axis in range(3):
+        mixed ^= bits[:, axis]
+        mixed *= np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(29)
+        mixed *= np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(32)
+    # The lowest bit that is set, which a float holds exactly.
+    mixed |= np.uint64(1 << most)
+    return np.frexp((mixed & (~mixed + _ONE)).astype(np.float64))[1].astype(np.uint64) - _ONE
 
 
 @njit(cache=True)
