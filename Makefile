@@ -55,7 +55,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what the checks and the documentation need." >&2
-	@$(PIP_INSTALL) --editable ".[dev,docs]"
+	@$(PIP_INSTALL) --editable ".[dev,docs,ray]"
 	@touch $@
 
 $(VENV)/bin/python:

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from armillary.compute import Processes, Serial
 from armillary.config import Settings, load_settings
-from armillary.errors import OptionError
+from armillary.errors import OptionError, WorkerError
 from armillary.factory import Services, kernel_cache
 
 
@@ -54,6 +55,7 @@ def test_another_file_by_name(tmp_path, monkeypatch):
         ("workers = 0\n", "workers is 0: "),
         ("omega_m = 1.5\n", "omega_m is 1.5: "),
         ("h = 'seventy'\n", "h is 'seventy': "),
+        ("executor = 'threads'\n", "executor is 'threads': "),
         ("workers = \n", "is not valid TOML"),
     ],
 )
@@ -107,3 +109,17 @@ def test_kernel_cache_is_where_the_setting_says(tmp_path):
 def test_no_more_threads_than_the_machine_has():
     assert Services(Settings(workers=1)).workers == 1
     assert Services(Settings(workers=100_000)).workers <= os.cpu_count()
+
+
+def test_one_worker_is_this_process_and_more_are_processes():
+    with Services(Settings()).executor() as executor:
+        assert type(executor) is Serial
+    services = Services(Settings(workers=100_000))
+    with services.executor() as executor:
+        assert executor.workers == services.workers
+        assert type(executor) is (Processes if services.workers > 1 else Serial)
+
+
+def test_ray_is_where_the_settings_say():
+    with pytest.raises(WorkerError, match="the Ray cluster at nowhere cannot be used"):
+        Services(Settings(executor="ray", ray_address="nowhere")).executor()

@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -27,7 +27,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ARMILLARY_", extra="forbid", frozen=True, validate_default=True)
 
-    workers: int = Field(default=1, ge=1, description="Threads that a command may use.")
+    workers: int = Field(default=1, ge=1, description="Threads or processes that a command may use on this machine.")
+    executor: Literal["processes", "ray"] = Field(
+        default="processes",
+        description="Where work in many pieces is done: ``processes`` of this machine, or the workers of a ``ray`` cluster.",
+    )
+    ray_address: str | None = Field(
+        default=None,
+        description="The Ray cluster, for the executor ``ray``: ``host:port`` of its head, or ``auto`` for the one that this"
+        " machine belongs to, whose CPUs are all used. Unset starts a Ray with ``workers`` CPUs on this machine.",
+    )
     progress: bool | None = Field(
         default=None, description="Progress bars on stderr: true, false, or unset for only when stderr is a terminal."
     )

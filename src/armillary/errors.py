@@ -41,3 +41,7 @@ class RunDirectoryError(ArmillaryError):
 
 class StorageError(ArmillaryError):
     """Results cannot be written: the disk is full, or the place is not writable."""
+
+
+class WorkerError(ArmillaryError):
+    """A worker died at a task, or no worker can be had: memory ran out, or a cluster does not answer."""

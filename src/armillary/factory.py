@@ -12,6 +12,7 @@ import armillary
 from armillary.config import Settings, load_settings, set_kernel_cache, user_cache_directory
 
 if TYPE_CHECKING:
+    from armillary.compute import Executor
     from armillary.cosmology import Cosmology
     from armillary.services.voids import FindVoids, FindVoidsResult, Progress, Say
 
@@ -50,9 +51,23 @@ class Services:
 
     @property
     def workers(self) -> int:
-        """Threads to use: those of the settings, and no more than this process may run at once."""
+        """Threads or processes to use: those of the settings, and no more than this process may run at once."""
         here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(self.settings.workers, here)
+
+    def executor(self) -> Executor:
+        """Who does work in many pieces; use it as a context, which ends the workers.
+
+        Raises
+        ------
+        ArmillaryError
+            The settings name a Ray cluster that does not answer, or Ray is not installed.
+        """
+        from armillary.compute import Processes, RayCluster, Serial
+
+        if self.settings.executor == "ray":
+            return RayCluster(self.settings.ray_address, workers=self.workers)
+        return Processes(self.workers) if self.workers > 1 else Serial()
 
     def find_voids(
         self, request: FindVoids, *, progress: Progress | None = None, say: Say | None = None
