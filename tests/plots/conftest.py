@@ -5,7 +5,8 @@ import pytest
 
 from armillary.cosmology import Cosmology
 from armillary.model import BoxRegion, Holes, VoidCatalog, Zones
-from armillary.voids.slices import PlaneCut, slice_voids
+from armillary.voids.cuts import PlaneCut
+from armillary.voids.slices import slice_voids
 from armillary.voids.surface import outline_surface
 
 

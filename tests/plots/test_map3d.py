@@ -9,7 +9,7 @@ import pytest
 
 from armillary.cosmology import Cosmology
 from armillary.errors import InputError
-from armillary.plots.map3d import map_fragment, map_html, plotly_script, void_map
+from armillary.plots.map3d import map_content, map_fragment, map_html, plotly_script, void_map
 from armillary.voids.surface import Surface
 
 
@@ -113,6 +113,23 @@ def test_titles_and_data_cannot_break_out_of_the_page(catalogs, surfaces):
     figure = void_map(catalogs, surfaces)
     figure.data[0].name = "</script><b>"
     assert "</script><b>" not in map_fragment(figure)
+
+
+def test_the_content_and_the_figure_make_the_same_block(catalogs, surfaces, galaxies_xyz):
+    def drawn(figure):
+        content = json.loads(re.search(r"var figure = (\{.*\});\n", map_fragment(figure)).group(1))
+        content["layout"].pop("template")  # plotly fills in an empty one
+        return content
+
+    content = map_content(catalogs, surfaces, galaxies_xyz)
+    assert drawn(content) == drawn(void_map(catalogs, surfaces, galaxies_xyz))
+    assert map_fragment({**content, "data": content["data"][:1]}).count('"bdata"') == 7
+
+
+def test_the_library_is_that_of_plotly():
+    from plotly.offline import get_plotlyjs
+
+    assert plotly_script() == f"<script>{get_plotlyjs()}</script>"
 
 
 def test_the_block_offers_every_method_and_edge_flag(catalogs, surfaces, galaxies_xyz):

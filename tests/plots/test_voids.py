@@ -3,7 +3,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-from matplotlib.patches import PathPatch
 
 from armillary.cosmology import Cosmology, sky_to_cartesian
 from armillary.model import Holes, Membership, VoidCatalog
@@ -15,7 +14,14 @@ from armillary.plots.voids import (
     plot_sky,
     plot_slice,
 )
-from armillary.voids.slices import ConeCut, slice_voids
+from armillary.voids.cuts import ConeCut
+from armillary.voids.slices import slice_voids
+
+
+def voids_and_galaxies(ax):
+    """What a slice draws above the footprint: filled paths, and dots above them."""
+    voids = [drawn for drawn in ax.collections if drawn.get_zorder() == 1]
+    return voids, [drawn for drawn in ax.collections if drawn.get_zorder() == 2]
 
 
 def words(ax):
@@ -45,12 +51,12 @@ def test_a_picture_goes_where_it_is_told(catalogs):
 
 def test_a_slice_shows_every_void_it_cuts_in_its_edge_colour(slice_):
     ax = plot_slice(slice_)
-    voids = [patch for patch in ax.patches if isinstance(patch, PathPatch)][len(slice_.footprint):]
-    assert len(voids) == len(np.unique(slice_.outline_void))
-    drawn = sorted(to_hex(patch.get_edgecolor()) for patch in voids)
+    voids, galaxies = voids_and_galaxies(ax)
+    drawn = sorted(to_hex(each.get_edgecolor()[0]) for each in voids for _ in each.get_paths())
+    assert len(drawn) == len(np.unique(slice_.outline_void))
     _, first = np.unique(slice_.outline_void, return_index=True)
     assert drawn == sorted(edge_colour("voidfinder", edge) for edge in slice_.outline_edge[first])
-    dots = sum(len(cloud.get_offsets()) for cloud in ax.collections)
+    dots = sum(len(cloud.get_offsets()) for cloud in galaxies)
     assert dots == len(slice_.galaxies)
     assert ax.get_aspect() == 1.0
     assert ax.get_xlabel() == "x [Mpc/h]"
@@ -62,14 +68,15 @@ def test_an_opening_is_part_of_the_same_patch(slice_):
     members = {**vars(slice_), "outlines": (outer, inner), "outline_void": np.zeros(2, dtype=int),
                "outline_edge": np.zeros(2, dtype=int)}
     ax = plot_slice(SimpleNamespace(**members))
-    (patch,) = ax.patches[len(slice_.footprint):]
-    assert len(patch.get_path().vertices) == 10
+    (voids,), _ = voids_and_galaxies(ax)
+    (path,) = voids.get_paths()
+    assert len(path.vertices) == 10
 
 
 def test_galaxies_in_voids_carry_the_colour_of_the_method(slice_):
     inside = np.arange(len(slice_.galaxies)) % 3 == 0
     ax = plot_slice(SimpleNamespace(**{**vars(slice_), "galaxy_in_void": inside}))
-    assert [len(cloud.get_offsets()) for cloud in ax.collections] == [(~inside).sum(), inside.sum()]
+    assert [len(cloud.get_offsets()) for cloud in voids_and_galaxies(ax)[1]] == [(~inside).sum(), inside.sum()]
     assert {"galaxy in a void", "other galaxy"} <= set(words(ax))
 
 

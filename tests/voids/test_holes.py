@@ -14,6 +14,7 @@ from armillary.voids.holes import (
     merge_holes,
     near_duplicates,
     outside_fraction,
+    unit_mesh,
 )
 
 BOX = BoxRegion((0.0,) * 3, (100.0,) * 3)
@@ -56,27 +57,30 @@ def test_only_spheres_near_the_edge_leave_the_region():
 @pytest.mark.parametrize("height", [0.2, 0.5, 1.0, 1.5])
 def test_the_fraction_outside_is_that_of_the_cap(height):
     """A sphere of radius 10 that a face cuts at ``height`` radii from its far side."""
-    radius, mesh_steps = 10.0, 40
+    radius = 10.0
     centre = np.array([[100.0 + (height - 1.0) * radius, 50.0, 50.0]])
     h = height * radius
     expected = np.pi * h * h * (3.0 * radius - h) / 3.0 / (4.0 / 3.0 * np.pi * radius**3)
-    axis = (np.arange(-mesh_steps, mesh_steps) + 0.5) / mesh_steps
-    mesh = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
-    mesh = mesh[np.argsort(np.linalg.norm(mesh, axis=1))]
-    distance = np.linalg.norm(mesh, axis=1)
-    rows = np.array([0])
-    footprint = Footprint.of(BOX)
-    assert outside_fraction(centre, np.array([radius]), rows, mesh, distance, True, footprint)[0] == pytest.approx(
-        expected, abs=0.01
-    )
-    fixed = cubic_mesh(radius, 1.0)
-    fraction = outside_fraction(centre, np.array([radius]), rows, fixed, np.linalg.norm(fixed, axis=1), False, footprint)
+    one, footprint = np.array([radius]), Footprint.of(BOX)
+    fraction = outside_fraction(centre, one, unit_mesh(40), footprint, scaled=True)
+    assert fraction[0] == pytest.approx(expected, abs=0.01)
+    fraction = outside_fraction(centre, one, cubic_mesh(radius, 1.0), footprint, scaled=False)
     assert fraction[0] == pytest.approx(expected, abs=0.05)
+
+
+@given(seed=st.integers(0, 2**32 - 1), limit=st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]))
+def test_with_a_limit_every_fraction_lies_on_its_side(seed, limit):
+    rng = np.random.default_rng(seed)
+    centre, radius, mesh = rng.uniform(80.0, 110.0, (200, 3)), rng.uniform(3.0, 15.0, 200), cubic_mesh(15.0, 0.01)
+    exact = outside_fraction(centre, radius, mesh, Footprint.of(BOX), scaled=False)
+    quick = outside_fraction(centre, radius, mesh, Footprint.of(BOX), scaled=False, limit=limit)
+    np.testing.assert_array_equal(quick >= limit, exact >= limit)
 
 
 def test_spheres_on_the_same_galaxies_are_one():
     touching = np.array([[3, 1, 2, 0], [0, 1, 2, 3], [0, 1, 2, 4], [4, 2, 1, 0]], dtype=np.int32)
     assert first_of_each(touching).tolist() == [True, False, True, False]
+    assert first_of_each(touching[:0]).tolist() == []
 
 
 def test_near_duplicates_need_the_same_place_and_size():
@@ -86,6 +90,38 @@ def test_near_duplicates_need_the_same_place_and_size():
     across = np.array([[0.02, 5.0, 5.0], [9.99, 5.0, 5.0]])
     assert near_duplicates(across, np.array([3.0, 3.0]), 0.1, np.zeros(3)).tolist() == [False, False]
     assert near_duplicates(across, np.array([3.0, 3.0]), 0.1, np.full(3, 10.0)).tolist() == [False, True]
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_near_duplicates_are_compared_with_the_last_one_kept(seed):
+    """Crowded spheres, so that runs of them are duplicates of one."""
+    rng = np.random.default_rng(seed)
+    centre, radius = rng.random((60, 3)) * 0.15, np.sort(rng.uniform(3.0, 3.3, 60))[::-1].copy()
+    drop, last = [False], 0
+    for i in range(1, 60):
+        drop.append(np.linalg.norm(centre[i] - centre[last]) <= 0.1 and radius[last] - radius[i] <= 0.1)
+        last = last if drop[i] else i
+    np.testing.assert_array_equal(near_duplicates(centre, radius, 0.1, np.zeros(3)), drop)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_merging_follows_the_definition(seed):
+    rng = np.random.default_rng(seed)
+    centre, radius = rng.random((80, 3)) * 60.0, np.sort(rng.uniform(4.0, 18.0, 80))[::-1].copy()
+    share = [
+        [lens_volume(r, q, np.linalg.norm(c - d)) / (4.0 / 3.0 * np.pi * r**3) for d, q in zip(centre, radius, strict=True)]
+        for c, r in zip(centre, radius, strict=True)
+    ]
+    expected: list[int] = []
+    for i in np.flatnonzero(radius > 10.0):
+        if all(share[i][j] <= 0.1 for j in expected):
+            expected.append(int(i))
+    maximal, void = merge(centre, radius)
+    assert maximal.tolist() == expected
+    for i in range(80):
+        joined = [k for k, j in enumerate(expected) if share[i][j] > 0.5]
+        own = [expected.index(i)] if i in expected else joined if len(joined) == 1 else [-1]
+        assert void[i] == own[0]
 
 
 def test_maximal_spheres_may_overlap_a_little():

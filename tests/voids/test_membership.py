@@ -7,7 +7,8 @@ from armillary.cosmology import Cosmology
 from armillary.errors import InputError
 from armillary.model import BoxRegion
 from armillary.voids import V2, VoidFinder, classify
-from armillary.voids.membership import containing_void, scaled_centre_distance
+from armillary.voids.centre_distance import scaled_centre_distance
+from armillary.voids.membership import containing_void
 
 CUBE = BoxRegion((0.0,) * 3, (100.0,) * 3)
 PERIODIC = BoxRegion((0.0,) * 3, (100.0,) * 3, periodic=True)

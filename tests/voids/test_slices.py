@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from armillary.cosmology import Cosmology, sky_to_cartesian
 from armillary.errors import InputError, OptionError
 from armillary.model import BoxRegion, HealpixMask, Holes, Membership, SurveyRegion, VoidCatalog, Zones
-from armillary.voids.slices import ConeCut, PlaneCut, middle_cut, slice_voids
+from armillary.voids.cuts import ConeCut, PlaneCut
+from armillary.voids.slices import middle_cut, slice_each, slice_voids
 
 BOX = BoxRegion((0.0, 0.0, 0.0), (100.0, 100.0, 100.0))
 
@@ -209,3 +210,19 @@ def test_without_galaxies_the_whole_survey_is_in_the_picture():
     slice_ = slice_voids(spheres([sky_to_cartesian(90.0, 0.0, 150.0)], [15.0], region=region), ConeCut(0.0, 90.0))
     reach = max(np.hypot(*curve.T).max() for curve in slice_.footprint)
     assert reach == pytest.approx(region.r_max, rel=0.01)
+
+
+def test_methods_sliced_together_are_the_same_as_one_by_one():
+    """Two watershed methods share the raster and the search; spheres have another extent."""
+    zones = lattice_zones(list(range(10)))
+    together = {
+        "revolver": zones, "vide": replace(zones, method="vide", edge=1 - zones.edge),
+        "voidfinder": spheres([[50, 50, 50]], [12.0]),
+    }
+    cut = PlaneCut(2, 45.0)
+    for method, one in slice_each(together, cut).items():
+        alone = slice_voids(together[method], cut)
+        assert one.method == together[method].method
+        for name in ("outline_void", "outline_edge", "low", "high"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(alone, name))
+        assert all(np.array_equal(a, b) for a, b in zip(one.outlines, alone.outlines, strict=True))

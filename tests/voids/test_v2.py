@@ -154,12 +154,17 @@ def test_links_are_the_highest_passes(box_galaxies, box):
 
 def test_the_hierarchy_nests(box_galaxies, box):
     """Any two voids of the hierarchy are disjoint or one holds the other, and the last holds all."""
-    floods = [set(f.zones.tolist()) for f in SMALL.watershed(box_galaxies, box=box).floods]
+    hierarchy = SMALL.watershed(box_galaxies, box=box).hierarchy
+    floods = [set(zones.tolist()) for zones in hierarchy.sets]
     k = len(set().union(*floods))
     assert floods[-1] == set(range(k))
     # Every zone is the core of exactly one void.
-    cores = [int(f.zones[0]) for f in SMALL.watershed(box_galaxies, box=box).floods]
-    assert sorted(cores) == list(range(k))
+    assert sorted(hierarchy.sets.zones[hierarchy.sets.start].tolist()) == list(range(k))
+    # Passes come from the highest down, also within each void, and none is higher than the cores it joins.
+    assert (np.diff(hierarchy.saddle) <= 0.0).all()
+    for joined, core in zip(np.split(hierarchy.joined, hierarchy.sets.start[1:]), hierarchy.core_volume, strict=True):
+        assert joined[0] == core
+        assert (np.diff(joined) <= 0.0).all()
     for i, one in enumerate(floods):
         for other in floods[i + 1 :]:
             assert one <= other or not one & other

@@ -25,6 +25,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from numpy.typing import ArrayLike, NDArray
 from armillary.errors import FormatError
 from armillary.io.atomic import atomic_path
 from armillary.io.desivast_header import is_ours, read_header, region_hdu, write_header
-from armillary.io.fits_tables import find_column, open_fits, read_column, read_columns
+from armillary.io.fits_tables import find_column, open_fits, read_column, read_columns, write_table
 from armillary.model import Holes, VoidCatalog, VoidSurface, Zones
 from armillary.model.voids import METHODS
 from armillary.units import MPC_H
@@ -44,7 +45,10 @@ _AREA, _VOLUME = "Mpc2 h-2", "Mpc3 h-3"
 _AXES = "X1 Y1 Z1 X2 Y2 Z2 X3 Y3 Z3"
 _NORMAL = "N_X N_Y N_Z"
 _CORNERS = "P1_X P1_Y P1_Z P2_X P2_Y P2_Z P3_X P3_Y P3_Z"
-_FITS_TYPE = {"f": "D", "i": "K", "u": "K", "b": "L"}
+
+#: Name -> values and unit; and a table: EXTNAME, columns, and the card that counts its rows.
+_Columns = dict[str, tuple[ArrayLike, str | None]]
+_Table = tuple[str, _Columns, tuple[str, str] | None]
 
 
 def write_desivast(
@@ -66,10 +70,13 @@ def write_desivast(
         The disk is full or the place is not writable.
     """
     tables = _voidfinder_tables(catalog) if catalog.holes is not None else _watershed_tables(catalog)
-    mask = region_hdu(catalog.region)
-    hdus = fits.HDUList([write_header(catalog, info or {}), *tables, *([] if mask is None else [mask])])
-    with atomic_path(path) as temporary:
-        hdus.writeto(temporary)
+    primary, mask = write_header(catalog, info or {}), region_hdu(catalog.region)
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        stream.write(primary.header.tostring().encode("ascii"))
+        for table in tables:
+            write_table(stream, *table)
+        if mask is not None:
+            stream.write(_bytes(mask))
 
 
 def read_desivast(path: str | os.PathLike[str]) -> VoidCatalog:
@@ -98,25 +105,21 @@ def read_desivast(path: str | os.PathLike[str]) -> VoidCatalog:
         return VoidCatalog(method=method, parameters=parameters, region=region, cosmo=cosmo, **content)
 
 
-def _table(name: str, count: tuple[str, str] | None, columns: Mapping[str, tuple[ArrayLike, str | None]]):
-    made = []
-    for key, (values, unit) in columns.items():
-        array = np.asarray(values)
-        made.append(fits.Column(key, _FITS_TYPE[array.dtype.kind], unit=unit, array=array))
-    hdu = fits.BinTableHDU.from_columns(made, name=name)
-    if count is not None:
-        hdu.header[count[0]] = (len(hdu.data), count[1])
-    return hdu
+def _bytes(hdu: fits.BinTableHDU) -> bytes:
+    """The extension as it stands in a file, behind an empty primary HDU of one block."""
+    buffer = BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(buffer)
+    return buffer.getvalue()[2880:]
 
 
-def _lengths(names: str, values: NDArray, unit: str | None = MPC_H) -> dict[str, tuple[ArrayLike, str | None]]:
+def _lengths(names: str, values: NDArray, unit: str | None = MPC_H) -> _Columns:
     """Columns of the (n, ...) array, by the names in one string."""
     keys = names.split()
     flat = np.asarray(values, dtype=np.float64).reshape(len(values), len(keys))
     return {key: (flat[:, place], unit) for place, key in enumerate(keys)}
 
 
-def _sky(catalog: VoidCatalog) -> dict[str, tuple[ArrayLike, str | None]]:
+def _sky(catalog: VoidCatalog) -> _Columns:
     if catalog.on_sky:
         ra, dec, distance = catalog.sky()
         redshift = catalog.redshift()
@@ -125,7 +128,7 @@ def _sky(catalog: VoidCatalog) -> dict[str, tuple[ArrayLike, str | None]]:
     return {"REDSHIFT": (redshift, None), "RA": (ra, "deg"), "DEC": (dec, "deg"), "R": (distance, MPC_H)}
 
 
-def _voidfinder_tables(catalog: VoidCatalog) -> list[fits.BinTableHDU]:
+def _voidfinder_tables(catalog: VoidCatalog) -> list[_Table]:
     holes, sky = catalog.holes, _sky(catalog)
     assert holes is not None
     maximals = {
@@ -134,21 +137,21 @@ def _voidfinder_tables(catalog: VoidCatalog) -> list[fits.BinTableHDU]:
         "R_EFF": (catalog.r_eff, MPC_H), "R_EFF_UNCERT": (catalog.r_eff_uncertainty, MPC_H),
         "REDSHIFT": sky["REDSHIFT"],
     }
-    spheres: dict[str, tuple[ArrayLike, str | None]] = {
+    spheres: _Columns = {
         **_lengths("X Y Z", holes.centre), "RADIUS": (holes.radius, MPC_H), "VOID": (holes.void, None),
     }
     if holes.boundary is not None:
         spheres["BOUNDARY"] = (holes.boundary, None)
     return [
-        _table("MAXIMALS", ("VOID", "Void count"), maximals),
-        _table("HOLES", ("HOLE", "Hole count"), spheres),
+        ("MAXIMALS", maximals, ("VOID", "Void count")),
+        ("HOLES", spheres, ("HOLE", "Hole count")),
     ]
 
 
-def _watershed_tables(catalog: VoidCatalog) -> list[fits.BinTableHDU]:
+def _watershed_tables(catalog: VoidCatalog) -> list[_Table]:
     zones, sky = catalog.zones, _sky(catalog)
     assert zones is not None
-    voids: dict[str, tuple[ArrayLike, str | None]] = {
+    voids: _Columns = {
         "VOID": (np.arange(len(catalog)), None), **_lengths("X Y Z", catalog.centre), "REDSHIFT": sky["REDSHIFT"],
         "RA": sky["RA"], "DEC": sky["DEC"], "RADIUS": (catalog.radius, MPC_H),
     }
@@ -160,12 +163,12 @@ def _watershed_tables(catalog: VoidCatalog) -> list[fits.BinTableHDU]:
     voids["EDGE"] = (catalog.edge, None)
     if catalog.r_eff_uncertainty.any():
         voids["R_EFF_UNCERT"] = (catalog.r_eff_uncertainty, MPC_H)
-    zone_void: dict[str, tuple[ArrayLike, str | None]] = {
+    zone_void: _Columns = {
         "ZONE": (np.arange(len(zones)), None), "VOID0": (zones.void0, None), "VOID1": (zones.void1, None),
     }
     if zones.volume is not None:
         zone_void["VOLUME"] = (zones.volume, _VOLUME)
-    galaxies: dict[str, tuple[ArrayLike, str | None]] = {"GAL": (zones.galaxy, None)}
+    galaxies: _Columns = {"GAL": (zones.galaxy, None)}
     if zones.targetid is not None:
         galaxies["TARGET"] = (zones.targetid, None)
     galaxies |= {
@@ -173,14 +176,14 @@ def _watershed_tables(catalog: VoidCatalog) -> list[fits.BinTableHDU]:
         "EDGE": (zones.edge.astype(np.int64), None), "OUT": (zones.out.astype(np.int64), None),
     }
     return [
-        _table("VOIDS", ("VOID", "Void count"), voids),
-        _table("ZONEVOID", ("COUNT", "Zone count"), zone_void),
-        _table("GALZONE", ("COUNT", "Galaxy count"), galaxies),
+        ("VOIDS", voids, ("VOID", "Void count")),
+        ("ZONEVOID", zone_void, ("COUNT", "Zone count")),
+        ("GALZONE", galaxies, ("COUNT", "Galaxy count")),
         *_surface_tables(zones),
     ]
 
 
-def _surface_tables(zones: Zones) -> list[fits.BinTableHDU]:
+def _surface_tables(zones: Zones) -> list[_Table]:
     surface = zones.surface or VoidSurface(np.empty(0, dtype=np.int64), np.empty((0, 3)), np.empty((0, 3, 3)))
     held = np.full(len(zones.galaxy), -1, dtype=np.int64)
     in_zone = zones.zone >= 0
@@ -190,8 +193,8 @@ def _surface_tables(zones: Zones) -> list[fits.BinTableHDU]:
         **_lengths(_CORNERS, surface.vertices),
     }
     return [
-        _table("TRIANGLE", None, triangles),
-        _table("GALVIZ", None, {"GID": (zones.galaxy, None), "G2V": (held, None)}),
+        ("TRIANGLE", triangles, None),
+        ("GALVIZ", {"GID": (zones.galaxy, None), "G2V": (held, None)}, None),
     ]
 
 

@@ -1,7 +1,8 @@
 """FITS files as tables: opened strictly, found by EXTNAME, columns by name whatever their case.
 
 astropy only warns of a file that ends early and skips an extension whose header is broken; here both are errors, since
-a catalogue that silently lost its end is worse than none.
+a catalogue that silently lost its end is worse than none. Tables of plain columns are written here byte for byte as astropy
+would, in a fraction of the time that it takes to look at every card.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ import gzip
 import os
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from armillary.errors import ColumnError, FormatError, InputError
 
 _BLOCK = 1 << 20
+_FITS_BLOCK = 2880
+#: Kind of array -> TFORM and the big-endian type of FITS.
+_COLUMN_TYPES = {"f": ("D", ">f8"), "i": ("K", ">i8"), "u": ("K", ">i8"), "b": ("L", "S1")}
 _BROKEN = ("truncated", "Error validating header", "Unexpected extra padding", "END card")
 _DAMAGED = (OSError, EOFError, ValueError, zlib.error, fits.VerifyError, AstropyUserWarning)
 _UNREADABLE = (*_DAMAGED, TypeError, IndexError, KeyError)
@@ -138,6 +142,49 @@ def read_column(hdu: fits.BinTableHDU, name: str, dtype: Any = None) -> NDArray:
 def read_columns(hdu: fits.BinTableHDU, names: str) -> NDArray[np.float64]:
     """Columns, named in one string, side by side: (n, k)."""
     return np.column_stack([read_column(hdu, name, np.float64) for name in names.split()])
+
+
+def write_table(
+    stream: BinaryIO, name: str, columns: Mapping[str, tuple[ArrayLike, str | None]],
+    count: tuple[str, str] | None = None,
+) -> None:
+    """Append a binary table: doubles, 64-bit integers and truth values.
+
+    Parameters
+    ----------
+    name : EXTNAME.
+    columns : name -> values (n,) and unit or None.
+    count : keyword and comment of one more card for the number of rows.
+    """
+    arrays = {key: np.asarray(values) for key, (values, _) in columns.items()}
+    kinds = {key: _COLUMN_TYPES[array.dtype.kind] for key, array in arrays.items()}
+    rows = len(next(iter(arrays.values())))
+    data = np.empty(rows, dtype=[(key, kind) for key, (_, kind) in kinds.items()])
+    for key, array in arrays.items():
+        data[key] = np.where(array, b"T", b"F") if array.dtype.kind == "b" else array
+    cards = [
+        _card("XTENSION", "BINTABLE", "binary table extension"), _card("BITPIX", 8, "array data type"),
+        _card("NAXIS", 2, "number of array dimensions"), _card("NAXIS1", data.dtype.itemsize, "length of dimension 1"),
+        _card("NAXIS2", rows, "length of dimension 2"), _card("PCOUNT", 0, "number of group parameters"),
+        _card("GCOUNT", 1, "number of groups"), _card("TFIELDS", len(columns), "number of table fields"),
+    ]
+    for place, (key, (_, unit)) in enumerate(columns.items(), start=1):
+        cards += [_card(f"TTYPE{place}", key), _card(f"TFORM{place}", kinds[key][0])]
+        cards += [_card(f"TUNIT{place}", unit)] if unit else []
+    cards.append(_card("EXTNAME", name, "extension name"))
+    if count is not None:
+        cards.append(_card(count[0], rows, count[1]))
+    header = "".join([*cards, f"{'END':80}"]).encode("ascii")
+    stream.write(header + b" " * (-len(header) % _FITS_BLOCK))
+    stream.write(data.tobytes())
+    stream.write(b"\0" * (-data.nbytes % _FITS_BLOCK))
+
+
+def _card(key: str, value: str | int, comment: str = "") -> str:
+    """A card of 80 characters, in FITS' fixed format; for short plain words and whole numbers."""
+    shown = f"{value:>20}" if isinstance(value, int) else "{:20}".format(f"'{value:8}'")
+    card = f"{key:8}= {shown}" + (f" / {comment}" if comment else "")
+    return f"{card:80}"
 
 
 def _first_line(error: Exception) -> str:

@@ -23,7 +23,7 @@ from armillary.io.fits_tables import existing_file
 from armillary.model import GalaxyCatalog, Membership, VoidCatalog
 
 _CODES = "0 in no void, 1 in a void, 2 in no void and within 10 Mpc/h of the edge, 9 outside the region; null not used"
-_WALL = pa.array(["field", "wall"])
+_WALL = pa.StringArray.from_buffers(2, pa.py_buffer(np.array([0, 5, 9], dtype=np.int32)), pa.py_buffer(b"fieldwall"))
 
 #: Field and values of a column.
 _Column = tuple[pa.Field, pa.Array]
@@ -92,7 +92,17 @@ class _Rows:
         full[self.place] = values
         null = np.ones(self.n_rows, dtype=bool)
         null[self.place] = False if valid is None else ~valid
-        return pa.array(full, type=kind, mask=null)
+        return _arrow(full, kind, null)
+
+
+def _arrow(values: NDArray, kind: pa.DataType, null: NDArray[np.bool_]) -> pa.Array:
+    """The values (n,) as numbers of that kind; ``pa.array`` would load pandas first, to tell whether they are its own."""
+    if pa.types.is_boolean(kind):
+        data = np.packbits(values, bitorder="little")
+    else:
+        data = np.ascontiguousarray(values, dtype=f"{'f' if pa.types.is_floating(kind) else 'i'}{kind.bit_width // 8}")
+    valid = pa.py_buffer(np.packbits(~null, bitorder="little")) if null.any() else None
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(data)])
 
 
 def _input_rows(n: int, excluded_rows: ArrayLike | None, n_rows: int | None) -> _Rows:
@@ -113,7 +123,8 @@ def _field(name: str, kind: pa.DataType, meaning: str, unit: str = "") -> pa.Fie
 
 
 def _galaxy_columns(galaxies: GalaxyCatalog, rows: _Rows) -> Iterator[_Column]:
-    yield _field("row", pa.int64(), "row of the input catalogue, from 0"), pa.array(np.arange(rows.n_rows))
+    yield _field("row", pa.int64(), "row of the input catalogue, from 0"), _arrow(
+        np.arange(rows.n_rows), pa.int64(), np.zeros(rows.n_rows, dtype=bool))
     f8 = pa.float64()
     if galaxies.xyz is not None:
         for axis, values in zip("xyz", galaxies.xyz.T, strict=True):

@@ -7,7 +7,7 @@ so that a galaxy behind a void is hidden by it, which mplot3d cannot do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
 from armillary.model import VoidCatalog
-from armillary.plots.style import EDGE_NAMES, EDGE_TINTS, INK, METHOD_COLOURS, METHOD_NAMES, MUTED, own_axes, tint
+from armillary.plots.style import EDGE_NAMES, EDGE_TINTS, INK, METHOD_COLOURS, METHOD_NAMES, MUTED, bare, own_axes, tint
 
 #: Opacity of voids by edge flag: those cut by the edge of the survey step back.
 _OPACITY: Mapping[int, float] = {0: 1.0, 2: 1.0, 1: 0.22}
@@ -60,12 +60,11 @@ def plot_void_map(
     colour_by : ``edge`` shades by edge flag, ``void`` gives neighbouring voids different shades of the method's colour.
     azimuth, elevation : direction from which the camera looks [deg].
     """
-    ax = own_axes(ax, width=8.0, height=7.0)
+    ax = own_axes(ax, width=8.0, height=7.0, whole=True)
     xyz = np.empty((0, 3)) if galaxies_xyz is None else np.asarray(galaxies_xyz, dtype=np.float64).reshape(-1, 3)
     everything = np.concatenate([surface.vertices, xyz])
     ax.set_aspect("equal")
-    ax.set_axis_off()
-    ax.set_title(f"{METHOD_NAMES[catalog.method]}: {len(catalog):,} voids", color=INK, size=12, loc="left")
+    bare(ax, f"{METHOD_NAMES[catalog.method]}: {len(catalog):,} voids", size=12)
     if not len(everything):
         return ax
     camera = _Camera.around(everything, azimuth, elevation)
@@ -75,11 +74,14 @@ def plot_void_map(
         polygons, colours = np.concatenate([polygons, dots]), np.concatenate([colours, shade])
         depth = np.concatenate([depth, behind])
     order = np.argsort(depth)
+    stack: Any = polygons[order]  # an array: a list would be taken apart polygon by polygon
     ax.add_collection(
         # Opaque neighbours meet pixel for pixel without antialiasing, see-through ones with it; otherwise seams show.
-        PolyCollection(list(polygons[order]), facecolors=colours[order], linewidths=0, rasterized=True,
-                       antialiaseds=colours[order, 3] < 1.0)
+        PolyCollection(stack, facecolors=colours[order], linewidths=0, rasterized=True,
+                       antialiaseds=colours[order, 3] < 1.0),
+        autolim=False,
     )
+    ax.update_datalim(polygons.reshape(-1, 2))
     ax.autoscale_view()
     _scale_bar(ax, camera.size)
     if colour_by == "edge":

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, PathPatch
+from matplotlib.patches import Patch
 from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,7 @@ from armillary.plots.style import (
     MUTED,
     PAPER,
     RULE,
+    bare,
     edge_colour,
     legend,
     own_axes,
@@ -134,17 +136,16 @@ def plot_slice(slice_: SliceLike, *, title: bool = True, ax: Axes | None = None)
     other galaxies are grey.
     """
     width, spare = (9.0, 0.3) if _is_cone(slice_) else (5.8, 0.9)
-    ax = own_axes(ax, width=width, height=width * _aspect(slice_) + spare)
-    for curve in slice_.footprint:
-        ax.add_patch(PathPatch(Path(curve, closed=True), facecolor="#f5f6f8", edgecolor=RULE, linewidth=0.7, zorder=0))
+    ax = own_axes(ax, width=width, height=width * _aspect(slice_) + spare, whole=_is_cone(slice_))
+    footprint = [Path(curve, closed=True) for curve in slice_.footprint]
+    _add_paths(ax, footprint, facecolor="#f5f6f8", edgecolor=RULE, linewidth=0.7, zorder=0)
     colour = METHOD_COLOURS[slice_.method]
     key: list[Artist] = []
     for edge in (1, 2, 0):
         line = edge_colour(slice_.method, edge)
         look: dict[str, Any] = {"facecolor": to_rgba(tint(line, 0.3), 0.42), "edgecolor": line, "linewidth": 0.9}
         paths = _void_paths(slice_, edge)
-        for path in paths:
-            ax.add_patch(PathPatch(path, zorder=1, **look))
+        _add_paths(ax, paths, zorder=1, **look)
         if paths:
             key.append(Patch(label=f"void, {EDGE_NAMES[edge]}", **look))
     in_void = slice_.galaxy_in_void
@@ -157,8 +158,11 @@ def plot_slice(slice_: SliceLike, *, title: bool = True, ax: Axes | None = None)
             ax.scatter(u, v, s=dot, color=shade, alpha=0.75, linewidths=0, zorder=2, rasterized=True)
             key.append(Line2D([], [], linestyle="", marker="o", markersize=3.5, color=shade, label=name))
     _slice_frame(ax, slice_)
-    if title:
-        ax.set_title(_slice_title(slice_), color=INK, size=10, loc="left")
+    words = _slice_title(slice_) if title else ""
+    if _is_cone(slice_):
+        bare(ax, words, size=10)
+    else:
+        ax.set_title(words, color=INK, size=10, loc="left")
     ax.legend(handles=key[::-1], loc="upper center", bbox_to_anchor=(0.5, -0.02 if _is_cone(slice_) else -0.1),
               ncols=5 if _is_cone(slice_) else 2, frameon=False, fontsize=8, labelcolor=INK)
     return ax
@@ -273,6 +277,13 @@ def _void_paths(slice_: SliceLike, edge: int) -> list[Path]:
     return paths
 
 
+def _add_paths(ax: Axes, paths: Sequence[Path], **look: Any) -> None:
+    """Draw paths of straight lines as one artist, like patches; those would be searched for the extremes of curves."""
+    if paths:
+        ax.add_collection(PathCollection(paths, joinstyle="miter", capstyle="butt", **look), autolim=False)
+        ax.update_datalim(np.concatenate([path.vertices for path in paths]))
+
+
 def _slice_frame(ax: Axes, slice_: SliceLike) -> None:
     margin = 0.03 * (slice_.high - slice_.low).max()
     ax.set_aspect("equal")
@@ -284,7 +295,6 @@ def _slice_frame(ax: Axes, slice_: SliceLike) -> None:
         ax.set_xlim(slice_.low[0] - margin, slice_.high[0] + margin)
         ax.set_ylim(slice_.low[1] - margin, slice_.high[1] + margin)
         return
-    ax.set_axis_off()
     points = np.concatenate([slice_.galaxies, *slice_.footprint, *slice_.outlines])
     distance = np.hypot(*points.T)
     far = float(distance.max())

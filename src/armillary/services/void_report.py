@@ -26,12 +26,13 @@ from armillary.model import (
     VoidCatalog,
 )
 from armillary.model.voids import METHODS
-from armillary.plots.map3d import MAP_STYLE, map_fragment, plotly_script, void_map
+from armillary.plots.map3d import MAP_STYLE, map_content, map_fragment, plotly_script
 from armillary.plots.still import plot_void_map
 from armillary.plots.style import METHOD_COLOURS, METHOD_NAMES, data_uri
 from armillary.plots.voids import plot_radius_distribution, plot_redshift_distribution, plot_sky, plot_slice
 from armillary.services.provenance import jsonable
-from armillary.voids.slices import Cut, middle_cut, slice_voids
+from armillary.voids.cuts import Cut
+from armillary.voids.slices import middle_cut, slice_each
 from armillary.voids.surface import outline_surface
 
 #: Stands where a method has no such figure.
@@ -75,7 +76,7 @@ def render_report(
         method: outline_surface(catalog, _drawn(catalog), max_vertices=_VERTICES[method])
         for method, catalog in catalogs.items()
     }
-    figure = void_map(catalogs, surfaces, xyz[searched], max_galaxies=max_galaxies)
+    content = map_content(catalogs, surfaces, xyz[searched], max_galaxies=max_galaxies)
     first = next(iter(catalogs), None)
     rng = np.random.default_rng(0)
     few = np.flatnonzero(searched)
@@ -96,10 +97,10 @@ def render_report(
             data_uri(_figure(plot_void_map(catalogs[first], surfaces[first], xyz[few])), "png", dpi=110),
             f"Voids of {METHOD_NAMES[first]} in space", "",
         ),
-        "map": Markup(map_fragment(figure)),
+        "map": Markup(map_fragment(content)),
         "plotly": Markup(plotly_script()),
         "map_style": Markup(MAP_STYLE),
-        "drawn": next((trace.name for trace in figure.data if trace.meta["method"] == "galaxies"), ""),
+        "drawn": next((trace["name"] for trace in content["data"] if trace["meta"]["method"] == "galaxies"), ""),
         "parameters": _parameters(catalogs),
         "options": _flat(record.configuration),
         "seconds": _flat(record.seconds),
@@ -293,8 +294,7 @@ def _slice_pictures(
     on_sky = any(catalog.on_sky for catalog in catalogs.values())
     cut = middle_cut(xyz[searched], _region(catalogs), on_sky=on_sky) if cut is None else cut
     pictures = []
-    for method, catalog in catalogs.items():
-        piece = slice_voids(catalog, cut, xyz)
+    for method, piece in slice_each(catalogs, cut, xyz).items():
         crossed = len(np.unique(piece.outline_void))
         pictures.append(Picture(
             data_uri(_figure(plot_slice(piece)), "png", dpi=140),

@@ -18,14 +18,15 @@ from armillary.io.galaxies import read_galaxies
 from armillary.io.ply import write_ply
 from armillary.io.point_membership import check_format, write_point_membership
 from armillary.model import BoxRegion, GalaxyCatalog, Membership, MembershipCode, VoidCatalog
-from armillary.plots.map3d import map_html, void_map
+from armillary.plots.map3d import map_content, map_html
 from armillary.plots.still import plot_void_map
 from armillary.plots.style import METHOD_NAMES, figure_bytes
 from armillary.plots.voids import plot_slice
 from armillary.voids import Tessellation, classify
 from armillary.voids.boundaries import zone_boundaries
+from armillary.voids.cuts import ConeCut, Cut, PlaneCut
 from armillary.voids.membership import void_of_zone
-from armillary.voids.slices import ConeCut, Cut, PlaneCut, middle_cut, slice_voids
+from armillary.voids.slices import middle_cut, slice_voids
 from armillary.voids.surface import outline_surface, void_surface
 
 #: What each membership code says of a position.
@@ -179,7 +180,7 @@ def map_voids(request: MapVoids) -> DrawResult:
     galaxies = _galaxies(request, voids)
     surface = outline_surface(voids)
     if kind == "html":
-        figure = void_map({voids.method: voids}, {voids.method: surface}, galaxies)
+        figure = map_content({voids.method: voids}, {voids.method: surface}, galaxies)
         title = f"{METHOD_NAMES[voids.method]} voids of {request.voids.name}"
         content = map_html(figure, title).encode("utf-8")
     else:

@@ -19,7 +19,6 @@ from armillary.voids.exact import collinear_rational, coordinate_bits, orient_ra
 from armillary.voids.insertion import (
     CAVITY_FULL,
     COINCIDENT,
-    DEAD,
     FREE_FULL,
     INSERTED,
     INSPHERE_ERROR,
@@ -32,9 +31,10 @@ from armillary.voids.insertion import (
     Mesh,
     Precision,
     Scratch,
+    finite_tetrahedra,
     insert_points,
 )
-from armillary.voids.order import insertion_order
+from armillary.voids.order import hilbert_index, insertion_order
 
 #: Bits that coordinates may need: the largest is then at most 1e180 times the smallest step between two.
 _MOST_BITS = 600
@@ -60,9 +60,14 @@ def delaunay(points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np
         is more than about 1e180 times the smallest difference.
     """
     points = checked(points)
-    order = insertion_order(points)
-    tetrahedra, adjacent = delaunay_in_order(points[order])
-    return order.astype(np.int32)[tetrahedra], adjacent
+    along = hilbert_index(points)
+    order = insertion_order(points, along)
+    growing = Growing(points.min(axis=0), points.max(axis=0))
+    growing.insert(points[order], np.arange(len(points), dtype=np.uint64))
+    # About as many places as points, so that counting them sorts.
+    bits = max(int(np.ceil(np.log2(len(points)))), 1)
+    places = (along[order] >> np.uint64(63 - bits)).astype(np.int32)
+    return finite_tetrahedra(growing.release(), order.astype(np.int32), len(points), places, 1 << bits)
 
 
 def checked(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,61 +87,113 @@ def checked(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return points
 
 
-def delaunay_in_order(
-    points: NDArray[np.float64], walks: NDArray[np.uint8] | None = None
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """As :func:`delaunay`, for finite points (n, 3) that are inserted, and told apart when cospherical, as they come.
+class Growing:
+    """A tessellation that takes in more points between ``low`` and ``high``.
 
-    Parameters
+    Attributes
     ----------
-    walks : (n,) numbers below 255 of the sequences, each of neighbours in space, that the points interlace.
-
-    Raises
-    ------
-    CoordinateError
-        As :func:`delaunay`.
+    xyz : (3 n + 3,) coordinates in units of 2**exponent; a place is kept at the front for the point at infinity.
+    exponent : so that the space between ``low`` and ``high`` spans at most 1.
+    bounds : the errors of the two determinants over that space.
+    mesh : the tetrahedra, ghosts among them, in the first ``slots`` rows.
     """
-    xyz, precision = _scaled(points)
-    front = _spanning(points)
-    if front is None:
-        raise CoordinateError(
-            f"all {len(points)} points are coplanar: a tessellation needs at least 5 points that do not lie in one plane"
+
+    def __init__(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+        span = float((high - low).max())
+        if not np.isfinite(span):
+            raise CoordinateError("the largest difference of two coordinates is beyond the range of doubles; rescale them")
+        self.exponent = int(np.frexp(span)[1]) if span > 0.0 else 0
+        span = float(np.ldexp(span, -self.exponent))
+        self.bounds = 2.0 * INSPHERE_ERROR * span**5 + UNDERFLOW, 2.0 * ORIENT_ERROR * span**3 + UNDERFLOW
+        self.xyz = np.zeros(3)
+        self._base, self._top = 5000, -5000
+        self._ranks, self._walks = np.zeros(1, dtype=np.uint64), np.zeros(1, dtype=np.uint8)
+        self.mesh = _enlarged(None, 0)
+        self._scratch = Scratch(
+            cavity=np.empty(512, dtype=np.uint32), faces=np.empty(5 * 512, dtype=np.uint32),
+            free=np.empty(512, dtype=np.uint32), table=np.zeros(2 * 1024, dtype=np.uint64),
+            ends=np.zeros(int(INSERTED), dtype=np.uint32), state=np.array([2, 0, 0, 0, 0, 0], dtype=np.int64),
         )
-    inserted = np.zeros(len(points) + 1, dtype=np.uint8)
-    if walks is not None:
-        inserted[1:] = walks
-    mesh, scratch = _insert_all(xyz, inserted, precision, front)
-    coincident = int(scratch.state[COINCIDENT])
-    if coincident:
-        raise CoordinateError(
-            f"{coincident} of {len(points)} points coincide with another; remove duplicates before tessellating"
-        )
-    links, used = mesh.links, int(scratch.state[USED])
-    del mesh, scratch
-    return _finite(links[: 8 * used].reshape(used, 8))
+
+    @property
+    def slots(self) -> int:
+        """Rows of the mesh in use."""
+        return int(self._scratch.state[USED])
+
+    def release(self) -> NDArray[np.uint32]:
+        """The links (8 slots,) of the mesh, and nothing else kept."""
+        links = self.mesh.links[: 8 * self.slots]
+        del self.mesh, self._scratch
+        return links
+
+    def insert(
+        self, points: NDArray[np.float64], ranks: NDArray[np.uint64], walks: NDArray[np.uint8] | None = None
+    ) -> None:
+        """Insert points (n, 3) in their order.
+
+        Parameters
+        ----------
+        ranks : (n,) what tells cospherical points apart: see :mod:`armillary.voids.insertion`.
+        walks : (n,) numbers below 255 of the sequences, each of neighbours in space, that the points interlace.
+
+        Raises
+        ------
+        CoordinateError
+            For points that coincide, that all lie in one plane, or that need too many bits.
+        """
+        first = len(self._ranks)
+        self._append(points, ranks, walks)
+        bits = self._top - self._base
+        if bits > _MOST_BITS:
+            raise CoordinateError(
+                f"coordinates need {bits} bits from the largest to the smallest step, more than {_MOST_BITS}; "
+                "remove outliers, or points that differ by rounding alone"
+            )
+        precision = Precision(self._base, bits, *self.bounds)
+        if first == 1:
+            front = spanning(points)
+            if front is None:
+                raise CoordinateError(
+                    f"all {len(points)} points are coplanar: a tessellation needs at least 5 points that do not lie in one plane"
+                )
+            a, b, c, d = (point + 1 for point in front)
+            self.mesh = _enlarged(None, int(_SLOTS_PER_POINT * len(points)) + 1024)
+            _two_ghosts(self.mesh, self.xyz, a, b, c)
+            self._run(precision, d, d + 1)
+            self._walks[[a, b, c, d]] = INSERTED
+        self._run(precision, first, len(self._ranks))
+        coincident = int(self._scratch.state[COINCIDENT])
+        if coincident:
+            raise CoordinateError(
+                f"{coincident} of {len(points)} points coincide with another; remove duplicates before tessellating"
+            )
+
+    def _append(self, points, ranks, walks) -> None:
+        scaled = np.ldexp(points, -self.exponent).reshape(-1)
+        self.xyz = np.concatenate((self.xyz, scaled))
+        base, bits = coordinate_bits(scaled)
+        self._base, self._top = min(self._base, base), max(self._top, base + bits)
+        self._ranks = np.concatenate((self._ranks, ranks))
+        walks = np.zeros(len(points), dtype=np.uint8) if walks is None else walks
+        self._walks = np.concatenate((self._walks, walks))
+
+    def _run(self, precision: Precision, first: int, last: int) -> None:
+        """Insert points first ... last-1; arrays grow when they are full."""
+        while first < last:
+            scratch = self._scratch
+            first = insert_points(self.xyz, self._ranks, self._walks, precision, self.mesh, scratch, first, last)
+            why = scratch.state[WHY]
+            if why == CAVITY_FULL:
+                self._scratch = scratch._replace(cavity=_twice(scratch.cavity), faces=_twice(scratch.faces))
+            elif why == FREE_FULL:
+                self._scratch = scratch._replace(free=_twice(scratch.free))
+            elif why == TABLE_FULL:
+                self._scratch = scratch._replace(table=np.zeros(2 * len(scratch.table), dtype=np.uint64))
+            elif why == MESH_FULL:
+                self.mesh = _enlarged(self.mesh, int(1.25 * (len(self.mesh.links) // 8)) + 1024)
 
 
-def _scaled(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], Precision]:
-    """Coordinates (3 (n + 1),), those of the point at infinity first, scaled by a power of two to a span of at most 1."""
-    span = np.ptp(points, axis=0).max()
-    _, bits = coordinate_bits(points)
-    if not np.isfinite(span) or bits > _MOST_BITS:
-        raise CoordinateError(
-            f"coordinates need {bits} bits from the largest to the smallest step, more than {_MOST_BITS}; "
-            "remove outliers, or points that differ by rounding alone"
-        )
-    exponent = int(np.frexp(span)[1]) if span > 0.0 else 0
-    xyz = np.zeros((len(points) + 1, 3))
-    np.ldexp(points, -exponent, out=xyz[1:])
-    span = float(np.ldexp(span, -exponent))
-    base, bits = coordinate_bits(xyz)
-    precision = Precision(
-        base, bits, 2.0 * INSPHERE_ERROR * span**5 + UNDERFLOW, 2.0 * ORIENT_ERROR * span**3 + UNDERFLOW
-    )
-    return xyz.reshape(-1), precision
-
-
-def _spanning(points: NDArray[np.float64]) -> tuple[int, int, int, int] | None:
+def spanning(points: NDArray[np.float64]) -> tuple[int, int, int, int] | None:
     """The first point, and the first each that differs from it, is not on their line, and is not in their plane."""
     a = points[0]
     second = _first(points, lambda rows: ((rows != a).any(axis=1) * 1.0, 0.5), lambda _: False)
@@ -181,34 +238,6 @@ def _first(points, measure: Callable, exactly: Callable) -> int | None:
     return None
 
 
-def _insert_all(xyz, walks, precision: Precision, front: tuple[int, int, int, int]) -> tuple[Mesh, Scratch]:
-    """Insert everything; arrays grow when they are full."""
-    n = len(walks) - 1
-    mesh = _enlarged(None, int(_SLOTS_PER_POINT * n) + 1024)
-    a, b, c, d = (point + 1 for point in front)
-    _two_ghosts(mesh, xyz, a, b, c)
-    scratch = Scratch(
-        cavity=np.empty(512, dtype=np.uint32), faces=np.empty(5 * 512, dtype=np.uint32),
-        free=np.empty(512, dtype=np.uint32), table=np.zeros(2 * 1024, dtype=np.uint64),
-        ends=np.zeros(int(walks.max()) + 1, dtype=np.uint32), state=np.array([2, 0, 0, 0, 0, 0], dtype=np.int64),
-    )
-    spans = [(d, d + 1), (1, n + 1)]
-    for first, last in spans:
-        while first < last:
-            first = insert_points(xyz, walks, precision, mesh, scratch, first, last)
-            why = scratch.state[WHY]
-            if why == CAVITY_FULL:
-                scratch = scratch._replace(cavity=_twice(scratch.cavity), faces=_twice(scratch.faces))
-            elif why == FREE_FULL:
-                scratch = scratch._replace(free=_twice(scratch.free))
-            elif why == TABLE_FULL:
-                scratch = scratch._replace(table=np.zeros(2 * len(scratch.table), dtype=np.uint64))
-            elif why == MESH_FULL:
-                mesh = _enlarged(mesh, int(1.25 * (len(mesh.links) // 8)) + 1024)
-        walks[[a, b, c, d]] = INSERTED
-    return mesh, scratch
-
-
 def _two_ghosts(mesh: Mesh, xyz, a: int, b: int, c: int) -> None:
     """The two sides of a triangle, in slots 0 and 1: the tessellation of three points."""
     # Corner 0 of each is at infinity; across every face lies the other ghost, which has its corners 2 and 3 exchanged.
@@ -235,15 +264,3 @@ def _enlarged(mesh: Mesh | None, capacity: int) -> Mesh:
         used = len(mesh.links)
         larger.links[:used], larger.sphere[:used] = mesh.links, mesh.sphere
     return larger
-
-
-def _finite(links: NDArray[np.uint32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The tetrahedra that are neither dead nor ghosts, with points counted from 0."""
-    finite = (links[:, 0] != DEAD) & (links[:, :4] != 0).all(axis=1)
-    number = np.full(len(links), -1, dtype=np.int32)
-    number[finite] = np.arange(np.count_nonzero(finite), dtype=np.int32)
-    tetrahedra = links[:, :4][finite]
-    tetrahedra -= np.uint32(1)
-    across = links[:, 4:][finite]
-    across >>= np.uint32(2)
-    return tetrahedra.view(np.int32), number[across]

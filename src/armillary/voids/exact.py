@@ -4,14 +4,15 @@
     insphere(a, b, c, d, p) = sign of  |u|^2 [v w x] + |v|^2 [w u x] + |w|^2 [u v x] - [u v w] |x|^2,
                               u, v, w, x = b - a, c - a, d - a, p - a
 
-insphere is positive when p lies inside the sphere through a, b, c, d and these are positively oriented. A double is an integer times
-a power of two, so both are signs of integers. LLVM has integers of any width: where the coordinates of the whole set need
-at most 61 bits from their largest to their unit (lattices, catalogues in single precision, most others) the determinants are written in
-64 to 320 bits, up to 125 in 128 to 640, and beyond that in Python's own integers.
+insphere is positive when p lies inside the sphere through a, b, c, d and these are positively oriented. A double is an
+integer times a power of two, so both are signs of integers, and LLVM has integers of any width. Where the coordinates of
+the whole set need at most 61 bits from the largest to their unit (lattices, catalogues in single precision, most others)
+the determinants are written in 64 to 320 bits; up to 125 in 128 to 640; beyond that in Python's own integers.
 """
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -110,7 +111,7 @@ def _intrinsic(formula, coordinates, width):
     """A function (base, coordinates) -> sign for Numba's kernels."""
 
     @intrinsic
-    def sign(_, base, p):
+    def sign(_, base, p):  # noqa: ARG001 - Numba reads their number from the signature
         def write(_, builder, __, arguments):
             return formula(builder, *arguments, width)
 
@@ -127,11 +128,12 @@ _insphere_narrow, _insphere_wide = _intrinsic(_insphere, 15, 64), _intrinsic(_in
 def orient_exact(base, bits, p):
     """Sign of orient for 12 coordinates in units of 2**base, of so many bits."""
     if bits <= NARROW_BITS:
-        return _orient_narrow(base, p)
-    if bits <= WIDE_BITS:
-        return _orient_wide(base, p)
-    with objmode(sign="int64"):
-        sign = orient_rational(p)
+        sign = _orient_narrow(base, p)
+    elif bits <= WIDE_BITS:
+        sign = _orient_wide(base, p)
+    else:
+        with objmode(sign="int64"):
+            sign = orient_rational(p)
     return sign
 
 
@@ -139,11 +141,12 @@ def orient_exact(base, bits, p):
 def insphere_exact(base, bits, p):
     """Sign of insphere for 15 coordinates in units of 2**base, of so many bits."""
     if bits <= NARROW_BITS:
-        return _insphere_narrow(base, p)
-    if bits <= WIDE_BITS:
-        return _insphere_wide(base, p)
-    with objmode(sign="int64"):
-        sign = insphere_rational(p)
+        sign = _insphere_narrow(base, p)
+    elif bits <= WIDE_BITS:
+        sign = _insphere_wide(base, p)
+    else:
+        with objmode(sign="int64"):
+            sign = insphere_rational(p)
     return sign
 
 
@@ -166,6 +169,25 @@ def collinear_rational(p) -> bool:
     """True when three points of 9 coordinates lie on one line, in rational numbers."""
     u, v = _differences(p)
     return all(u[i] * v[(i + 1) % 3] == u[(i + 1) % 3] * v[i] for i in range(3))
+
+
+def circumcentre_rational(p) -> list[float]:
+    """Circumcentre of four points of 12 coordinates, relative to the first: rational numbers, rounded once."""
+    u, v, w = _differences(p)
+    square = [sum(c * c for c in edge) for edge in (u, v, w)]
+    volume = 2 * _determinant(u, v, w)
+    unit = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    return [
+        _rounded(sum(s * _determinant(e, q, r) for s, q, r in zip(square, (v, w, u), (w, u, v), strict=True)) / volume)
+        for e in unit
+    ]
+
+
+def _rounded(x: Fraction) -> float:
+    try:
+        return float(x)
+    except OverflowError:
+        return math.copysign(math.inf, x)
 
 
 def _differences(p):

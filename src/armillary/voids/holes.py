@@ -1,4 +1,4 @@
-"""From grown spheres to voids: mask cut, duplicates, maximal spheres and the holes that join them, compiled."""
+"""From grown spheres to voids: mask cut, duplicates, maximal spheres and the holes that join them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from armillary.voids.footprint import inside
+from armillary.voids.footprint import Footprint, points_outside
+from armillary.voids.nearest import INNER, KERNEL
 
 #: Points on the unit sphere that are tested against the region.
 SURFACE_POINTS = 20
@@ -31,207 +32,193 @@ def cubic_mesh(largest: float, points_per_volume: float) -> NDArray[np.float64]:
     """
     step = 1.0 / points_per_volume**0.33
     axis = np.arange(-1.05 * largest, 1.05 * largest, step)
+    return _within(axis, largest)
+
+
+def unit_mesh(steps: int) -> NDArray[np.float64]:
+    """Mesh points (n, 3) that fill the unit sphere, ``steps`` along its radius, nearest first."""
+    return _within((np.arange(-steps, steps) + 0.5) / steps, 1.0)
+
+
+def _within(axis: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
     mesh = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
     distance = np.linalg.norm(mesh, axis=1)
     order = np.argsort(distance, kind="stable")
     return mesh[order[distance[order] < largest]]
 
 
-@njit(cache=True)
-def leaves_region(centre, radius, surface, footprint):
+def leaves_region(
+    centre: NDArray[np.float64], radius: NDArray[np.float64], surface: NDArray[np.float64], footprint: Footprint
+) -> NDArray[np.bool_]:
     """(m,) True for spheres with a surface point outside the region."""
-    out = np.zeros(len(radius), dtype=np.bool_)
-    for i in range(len(radius)):
-        for k in range(len(surface)):
-            if not inside(
-                footprint,
-                centre[i, 0] + radius[i] * surface[k, 0],
-                centre[i, 1] + radius[i] * surface[k, 1],
-                centre[i, 2] + radius[i] * surface[k, 2],
-            ):
-                out[i] = True
-                break
-    return out
+    return points_outside(footprint, centre, radius, surface, enough=1) > 0
 
 
-@njit(cache=True)
-def outside_fraction(centre, radius, rows, mesh, mesh_radius, scaled, footprint):
-    """Fraction of each sphere's volume outside the region, for the spheres ``rows``.
+def outside_fraction(
+    centre: NDArray[np.float64], radius: NDArray[np.float64], mesh: NDArray[np.float64], footprint: Footprint,
+    *, scaled: bool, limit: float | None = None,
+) -> NDArray[np.float64]:
+    """Fraction of each sphere's volume outside the region.
 
-    With ``scaled`` the mesh fills a unit sphere and is scaled to each; otherwise its step is fixed [Mpc/h].
+    With ``scaled`` the mesh fills a unit sphere and is scaled to each; otherwise its step is fixed [Mpc/h]. With a ``limit``
+    only the side of it on which the fraction lies is certain, and that costs less.
     """
-    out = np.zeros(len(rows))
-    for i in range(len(rows)):
-        row = rows[i]
-        factor = radius[row] if scaled else 1.0
-        total = outside = 0
-        for k in range(len(mesh)):
-            if factor * mesh_radius[k] >= radius[row]:
-                break
-            total += 1
-            if not inside(
-                footprint,
-                centre[row, 0] + factor * mesh[k, 0],
-                centre[row, 1] + factor * mesh[k, 1],
-                centre[row, 2] + factor * mesh[k, 2],
-            ):
-                outside += 1
-        out[i] = outside / max(total, 1)
-    return out
+    length = np.linalg.norm(mesh, axis=1)
+    total = np.full(len(radius), len(mesh)) if scaled else np.searchsorted(length, radius)
+    total = np.maximum(total, 1)
+    enough = None
+    if limit is not None:
+        enough = np.ceil(limit * total).astype(np.int64)
+        # The quotient is what is compared, and it is rounded.
+        enough -= (enough - 1) / total >= limit
+        enough += enough / total < limit
+    scale = radius if scaled else np.ones(len(radius))
+    return points_outside(footprint, centre, scale, mesh, count=total, enough=enough) / total
 
 
-@njit(cache=True)
-def first_of_each(touching):
+def first_of_each(touching: NDArray[np.integer]) -> NDArray[np.bool_]:
     """(m,) True for the first sphere on each set of four galaxies (m, 4)."""
-    n = len(touching)
-    size = 16
-    while size < 2 * n:
-        size *= 2
-    table = np.full(size, -1, dtype=np.int64)
-    ordered = np.empty_like(touching)
-    keep = np.zeros(n, dtype=np.bool_)
-    for i in range(n):
-        ordered[i] = np.sort(touching[i])
-        key = np.uint64(0)
-        for k in range(4):
-            key = (key ^ np.uint64(ordered[i, k])) * np.uint64(0x9E3779B97F4A7C15)
-            key ^= key >> np.uint64(29)
-        slot = np.int64(key & np.uint64(size - 1))
-        while table[slot] >= 0 and not np.array_equal(ordered[table[slot]], ordered[i]):
-            slot = (slot + 1) & (size - 1)
-        if table[slot] < 0:
-            table[slot] = i
-            keep[i] = True
+    four = np.sort(touching, axis=1).astype(np.uint64)
+    key = np.zeros(len(four), dtype=np.uint64)
+    for column in four.T:
+        key = (key ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        key ^= key >> np.uint64(29)
+    order = np.argsort(key)
+    same = key[order[1:]] == key[order[:-1]]
+    if (four[order[1:]][same] != four[order[:-1]][same]).any():
+        # Two sets on one key: sort by the galaxies themselves.
+        order = np.lexsort(four.T)
+        same = (four[order[1:]] == four[order[:-1]]).all(axis=1)
+    keep = np.zeros(len(four), dtype=bool)
+    starts = np.flatnonzero(np.r_[True, ~same][: len(four)])
+    keep[np.minimum.reduceat(order, starts)] = True
     return keep
 
 
-@njit(cache=True)
-def lens_volume(r1, r2, d):
-    """Volume common to two spheres of radii r1, r2 whose centres are d apart."""
-    if d >= r1 + r2:
-        return 0.0
-    if d <= abs(r1 - r2):
-        return 4.0 / 3.0 * math.pi * min(r1, r2) ** 3
-    overlap = r1 + r2 - d
-    return math.pi * overlap * overlap * (d * d + 2.0 * d * (r1 + r2) - 3.0 * (r1 - r2) ** 2) / (12.0 * d)
-
-
-@njit(cache=True)
-def _separation(a, b, period):
-    """Distance of two positions, across the boundary along axes with a period above 0."""
-    total = 0.0
-    for axis in range(3):
-        d = abs(a[axis] - b[axis])
-        if period[axis] > 0.0:
-            d = min(d, period[axis] - d)
-        total += d * d
-    return math.sqrt(total)
-
-
-@njit(cache=True)
-def near_duplicates(centre, radius, tolerance, period):
+def near_duplicates(
+    centre: NDArray[np.float64], radius: NDArray[np.float64], tolerance: float, period: NDArray[np.float64]
+) -> NDArray[np.bool_]:
     """(m,) True for spheres within ``tolerance`` in position and in radius of the last one kept before them.
 
     The spheres come largest first. Only neighbours in this order are compared, as in VAST: the same void grown from two
     cells gives spheres of the same radius, and these follow one another.
     """
-    drop = np.zeros(len(radius), dtype=np.bool_)
-    last = 0
-    for i in range(1, len(radius)):
-        close = _separation(centre[i], centre[last], period) <= tolerance
-        drop[i] = close and radius[last] - radius[i] <= tolerance
-        if not drop[i]:
-            last = i
+
+    def close(one, other):
+        d2 = 0.0
+        for coordinate, length in zip(centre.T, period, strict=True):
+            d = np.abs(coordinate[other] - coordinate[one])
+            d2 = d2 + (np.minimum(d, length - d) if length > 0.0 else d) ** 2
+        return (np.sqrt(d2) <= tolerance) & (radius[one] - radius[other] <= tolerance)
+
+    drop = np.zeros(len(radius), dtype=bool)
+    follows = np.arange(1, len(radius))
+    done = 0
+    for first in follows[close(follows - 1, follows)].tolist():
+        # A run of duplicates of the sphere before it; each is compared with that one.
+        if first > done:
+            done = first
+            while done < len(radius) and close(first - 1, done):
+                drop[done] = True
+                done += 1
     return drop
 
 
-@njit(cache=True)
-def _cell_of(p, low, cell, shape):
-    """Grid coordinates of a position, clipped to the grid."""
-    cx = min(max(int((p[0] - low[0]) / cell[0]), 0), shape[0] - 1)
-    cy = min(max(int((p[1] - low[1]) / cell[1]), 0), shape[1] - 1)
-    cz = min(max(int((p[2] - low[2]) / cell[2]), 0), shape[2] - 1)
-    return cx, cy, cz
+@njit(**KERNEL)
+def lens_volume(r1, r2, d):
+    """Volume common to two spheres of radii r1, r2 whose centres are d apart."""
+    if d >= r1 + r2:
+        return 0.0
+    difference = r1 - r2
+    if d <= abs(difference):
+        smaller = min(r2, r1)
+        return 4.0 / 3.0 * math.pi * (smaller * smaller * smaller)
+    overlap = r1 + r2 - d
+    return math.pi * overlap * overlap * (d * d + 2.0 * d * (r1 + r2) - 3.0 * (difference * difference)) / (12.0 * d)
 
 
-@njit(cache=True)
-def _cells_within(x, reach, low, cell, n, periodic):
-    """Range of grid cells along one axis, within ``reach`` of x: clipped to the grid, or each once round a periodic one."""
-    first, last = int(math.floor((x - reach - low) / cell)), int(math.floor((x + reach - low) / cell)) + 1
-    if periodic:
-        return first, min(last, first + n)
-    return min(max(first, 0), n - 1), max(min(last, n), 1)
-
-
-@njit(cache=True)
-def _overlaps(centre, radius, i, members, heads, chain, low, cell, shape, period, limit, largest, stop):
-    """How many listed spheres share more than ``limit`` of sphere i's volume, at most ``stop``, and the last of them.
-
-    ``members`` are chained by grid cell (``heads``, ``chain``); cells within reach of the sphere are looked at, its own
-    radius and the ``largest`` one of the members away.
-    """
-    own = limit * 4.0 / 3.0 * math.pi * radius[i] ** 3
-    reach = radius[i] + largest
-    count, which = 0, -1
-    x0, x1 = _cells_within(centre[i, 0], reach, low[0], cell[0], shape[0], period[0] > 0.0)
-    y0, y1 = _cells_within(centre[i, 1], reach, low[1], cell[1], shape[1], period[1] > 0.0)
-    z0, z1 = _cells_within(centre[i, 2], reach, low[2], cell[2], shape[2], period[2] > 0.0)
-    for ix in range(x0, x1):
-        x = ix % shape[0]
-        for iy in range(y0, y1):
-            y = iy % shape[1]
-            for iz in range(z0, z1):
-                z = iz % shape[2]
-                member = heads[(x * shape[1] + y) * shape[2] + z]
-                while member >= 0:
-                    j = members[member]
-                    d = _separation(centre[i], centre[j], period)
-                    if lens_volume(radius[i], radius[j], d) > own:
-                        count += 1
-                        which = member
-                        if count >= stop:
-                            return count, which
-                    member = chain[member]
-    return count, which
-
-
-@njit(cache=True)
-def merge_holes(centre, radius, min_radius, max_overlap, join_overlap, period, low, cell, shape):
+def merge_holes(
+    centre: NDArray[np.float64], radius: NDArray[np.float64], min_radius: float, max_overlap: float, join_overlap: float,
+    period: NDArray[np.float64], low: NDArray[np.float64], cell: NDArray[np.float64], shape: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Maximal spheres and the void that each sphere belongs to.
 
     Spheres come largest first. A sphere with radius above ``min_radius`` is maximal unless more than ``max_overlap`` of its
     volume lies in an earlier maximal sphere. Any other sphere joins a void when more than ``join_overlap`` of its volume lies in
     exactly one maximal sphere.
 
+    Parameters
+    ----------
+    period : (3,) side lengths of a periodic box, 0 along axes that are not periodic [Mpc/h].
+    low, cell, shape : a grid of cells over the centres; with a period it fills the box.
+
     Returns
     -------
     maximal : (v,) indices of the maximal spheres; void : (m,) void of each sphere, -1 for none.
     """
-    n = len(radius)
-    heads = np.full(shape[0] * shape[1] * shape[2], -1, dtype=np.int64)
-    chain = np.empty(n, dtype=np.int64)
-    maximal = np.empty(n, dtype=np.int64)
-    void = np.full(n, -1, dtype=np.int64)
-    found = 0
-    for i in range(n):
-        if radius[i] <= min_radius:
-            break
-        count, _ = _overlaps(
-            centre, radius, i, maximal, heads, chain, low, cell, shape, period, max_overlap, radius[0], 1
-        )
-        if count == 0:
-            x, y, z = _cell_of(centre[i], low, cell, shape)
-            head = (x * shape[1] + y) * shape[2] + z
-            maximal[found] = i
-            chain[found] = heads[head]
-            heads[head] = found
-            void[i] = found
-            found += 1
-    for i in range(n):
-        if void[i] < 0:
-            count, which = _overlaps(
-                centre, radius, i, maximal, heads, chain, low, cell, shape, period, join_overlap, radius[0], 2
-            )
-            if count == 1:
-                void[i] = which
-    return maximal[:found].copy(), void
+    at = np.clip(((centre - low) / cell).astype(np.int64), 0, shape - 1)
+    key = (at[:, 0] * shape[1] + at[:, 1]) * shape[2] + at[:, 2]
+    order = np.argsort(key, kind="stable")
+    start = np.searchsorted(key[order], np.arange(int(np.prod(shape)) + 1))
+    candidates = int((radius > min_radius).sum())
+    cells = _cells_within(centre[:candidates], radius[:candidates] + radius[:1], period, low, cell, shape)
+    own = 4.0 / 3.0 * math.pi * radius[order] ** 3
+    void, joined = np.full(len(radius), -1, dtype=np.int64), np.zeros(len(radius), dtype=np.int8)
+    barred = np.zeros(len(radius), dtype=bool)
+    _merge(
+        centre, radius, cells, shape, period, start, order, centre[order], radius[order], max_overlap * own,
+        join_overlap * own, barred, joined, void,
+    )
+    maximal = np.flatnonzero(~barred[:candidates])
+    void[joined != 1] = -1
+    void[maximal] = np.arange(len(maximal))
+    return maximal, void
+
+
+def _cells_within(centre, reach, period, low, cell, shape) -> NDArray[np.int64]:
+    """Ranges of grid cells (n, 2, 3) within ``reach`` (n,): clipped to the grid, or each cell once round a periodic one."""
+    first = np.floor((centre - reach[:, None] - low) / cell)
+    last = np.floor((centre + reach[:, None] - low) / cell) + 1.0
+    round_about = np.stack((first, np.minimum(last, first + shape)), axis=1)
+    clipped = np.stack((np.clip(first, 0, shape - 1), np.clip(last, 1, shape)), axis=1)
+    return np.where(period > 0.0, round_about, clipped).astype(np.int64)
+
+
+@njit(**KERNEL)
+def _merge(centre, radius, cells, shape, period, start, order, there, reach, most, least, barred, joined, void):
+    """Tell of each sphere whether it is ``barred`` from being maximal, how many it has ``joined``, up to 2, and the last.
+
+    Each maximal sphere, once found, marks all spheres that it overlaps. ``there`` (m, 3) and ``reach`` (m,) are centres and
+    radii in ``order`` by grid cell; ``most`` and ``least`` (m,) are the volumes above which they are barred and join.
+    """
+    voids = 0
+    for i in range(len(cells)):
+        if barred[i]:
+            continue
+        x, y, z, r = centre[i, 0], centre[i, 1], centre[i, 2], radius[i]
+        for ix in range(cells[i, 0, 0], cells[i, 1, 0]):
+            for iy in range(cells[i, 0, 1], cells[i, 1, 1]):
+                for iz in range(cells[i, 0, 2], cells[i, 1, 2]):
+                    key = (ix % shape[0] * shape[1] + iy % shape[1]) * shape[2] + iz % shape[2]
+                    for k in range(start[key], start[key + 1]):
+                        dx = _across(x - there[k, 0], period[0])
+                        dy = _across(y - there[k, 1], period[1])
+                        dz = _across(z - there[k, 2], period[2])
+                        d2 = dx * dx + dy * dy + dz * dz
+                        if d2 < (r + reach[k]) * (r + reach[k]):
+                            common = lens_volume(reach[k], r, math.sqrt(d2))
+                            j = order[k]
+                            # What is marked already is decided: a maximal sphere bars only smaller ones.
+                            if common > most[k] and j > i:
+                                barred[j] = True
+                            if common > least[k] and joined[j] < 2:
+                                joined[j] += 1
+                                void[j] = voids
+        voids += 1
+
+
+@njit(**INNER)
+def _across(d, period):
+    """Size of a difference along an axis, across the boundary where there is a period."""
+    d = abs(d)
+    return period - d if period > 0.0 and period - d < d else d

@@ -7,10 +7,11 @@
 where N and D depend on the tetrahedron alone and are stored with it; for a ghost, N is the outward normal of its facet and D = 0.
 An error bound on f decides nearly always, and exact arithmetic otherwise (:mod:`armillary.voids.exact`).
 
-**Ties.** Five points exactly on one sphere are told apart as if each were lifted off the paraboloid |x|^2 by an infinitesimal
-height, infinitely larger than those of all points of lower index (simulation of simplicity, Edelsbrunner & Muecke 1990,
-applied to the heights alone). So the tessellation is a function of the points and their numbering: not of the order of insertion, and
-not of points elsewhere. A point in the plane of a ghost's facet is in conflict with it when it is with the tetrahedron behind.
+**Ties.** Five points exactly on one sphere are told apart as if each were lifted off the paraboloid |x|^2 by an
+infinitesimal height, infinitely larger than those of all points of lower rank (simulation of simplicity, Edelsbrunner &
+Muecke 1990, applied to the heights alone). So the tessellation is a function of points and ranks: not of the order of
+insertion, and not of points elsewhere. A point in the plane of a ghost's facet is in conflict with it when it is with the
+tetrahedron behind.
 
 Point 0 is the one at infinity. Indices are unsigned, so that no access asks whether one counts from the end.
 """
@@ -48,8 +49,8 @@ _0, _1, _2, _3, _4, _5, _6, _7, _8 = (np.uint64(k) for k in range(9))
 _16, _VISIT, _SIZE, _32 = np.uint64(16), np.uint64(14), np.uint64(15), np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-# The corners of the face opposite to each corner, in the order that a positive orient puts that corner above.
-_FACE = np.array([1, 3, 2, 0, 2, 3, 0, 3, 1, 0, 1, 2], dtype=np.uint64)
+#: The corners of the face opposite to each corner, in the order that a positive orient puts that corner above.
+FACE = np.array([1, 3, 2, 0, 2, 3, 0, 3, 1, 0, 1, 2], dtype=np.uint64)
 
 
 class Precision(NamedTuple):
@@ -112,7 +113,7 @@ def _near(b, x2):
 
 
 @njit(cache=True)
-def _conflict_close(xyz, links, size, precision, t, p, value, reach):
+def _conflict_close(xyz, ranks, links, size, precision, t, p, value, reach):
     """The conflict test where the static bound does not decide: a bound of its own size, then exact arithmetic."""
     row = _8 * t
     b = np.float64(size[_2 * row + _SIZE])
@@ -127,7 +128,7 @@ def _conflict_close(xyz, links, size, precision, t, p, value, reach):
         return value > 0.0
     if infinite < _4:
         face = _3 * infinite
-        corners = links[row + _FACE[face]], links[row + _FACE[face + _1]], links[row + _FACE[face + _2]]
+        corners = links[row + FACE[face]], links[row + FACE[face + _1]], links[row + FACE[face + _2]]
         side = orient_exact(
             precision.base, precision.bits, _four_points(xyz, corners[0], corners[1], corners[2], p)
         )
@@ -137,24 +138,24 @@ def _conflict_close(xyz, links, size, precision, t, p, value, reach):
     corners = _four_points(xyz, links[row], links[row + _1], links[row + _2], links[row + _3])
     x = xyz[_3 * p], xyz[_3 * p + _1], xyz[_3 * p + _2]
     sign = insphere_exact(precision.base, precision.bits, corners + x)
-    return sign > 0 or (sign == 0 and _tie(xyz, links, precision, row, p))
+    return sign > 0 or (sign == 0 and _tie(xyz, ranks, links, precision, row, p))
 
 
 @njit(cache=True)
-def _tie(xyz, links, precision, row, p):
+def _tie(xyz, ranks, links, precision, row, p):
     """The conflict test for p exactly on the sphere: what the highest of the five points brings, if that is not p itself."""
-    below = _LOW
+    below = np.uint64(0xFFFFFFFFFFFFFFFF)
     while True:
-        highest, corner = p, _4
+        highest, corner = ranks[p], _4
         for i in range(4):
-            vertex = np.uint64(links[row + np.uint64(i)])
-            if highest < vertex < below:
-                highest, corner = vertex, np.uint64(i)
+            rank = ranks[np.uint64(links[row + np.uint64(i)])]
+            if highest < rank < below:
+                highest, corner = rank, np.uint64(i)
         if corner == _4:
             return False
         # Lifting a corner brings p inside when p lies on that corner's side of the face opposite; on it, the corner is no matter.
         face = _3 * corner
-        corners = links[row + _FACE[face]], links[row + _FACE[face + _1]], links[row + _FACE[face + _2]]
+        corners = links[row + FACE[face]], links[row + FACE[face + _1]], links[row + FACE[face + _2]]
         side = orient_exact(
             precision.base, precision.bits, _four_points(xyz, corners[0], corners[1], corners[2], p)
         )
@@ -169,7 +170,7 @@ def _onward_close(xyz, links, precision, t, p):
     row = _8 * t
     for i in range(4):
         face = np.uint64(3 * i)
-        corners = links[row + _FACE[face]], links[row + _FACE[face + _1]], links[row + _FACE[face + _2]]
+        corners = links[row + FACE[face]], links[row + FACE[face + _1]], links[row + FACE[face + _2]]
         x = _four_points(xyz, corners[0], corners[1], corners[2], p)
         ax, ay, az = x[0] - x[9], x[1] - x[10], x[2] - x[11]
         bx, by, bz = x[3] - x[9], x[4] - x[10], x[5] - x[11]
@@ -184,12 +185,13 @@ def _onward_close(xyz, links, precision, t, p):
 
 # One function rather than one each for its three steps: passing the arrays to a function costs more than the steps do.
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def insert_points(xyz, walks, precision, mesh, scratch, first, last):
+def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
     """Insert points first ... last-1, and return where it stopped: at ``last``, or when the state says what is full.
 
     Parameters
     ----------
     xyz : (3 n,) coordinates, of a span of at most 1; those of point 0 mean nothing.
+    ranks : (n,) what tells cospherical points apart.
     walks : (n,) which of the earlier walks each point continues: that of the same number, which ended near it; or
         ``INSERTED`` for points to pass over.
     """
@@ -220,7 +222,7 @@ def insert_points(xyz, walks, precision, mesh, scratch, first, last):
             if depth != 0.0 and (abs(value) > static_sphere or abs(value) > _near(longest, x2)):
                 found = value > 0.0
             else:
-                found = _conflict_close(xyz, links, size, precision, t, p, value, max(abs(x), abs(y), abs(z)))
+                found = _conflict_close(xyz, ranks, links, size, precision, t, p, value, max(abs(x), abs(y), abs(z)))
             if found:
                 break
             a, b = np.uint64(links[row]), np.uint64(links[row + _1])
@@ -264,7 +266,7 @@ def insert_points(xyz, walks, precision, mesh, scratch, first, last):
                         x * x + y * y + z * z
                     )
                     reach = max(abs(x), abs(y), abs(z))
-                    found = _conflict_close(xyz, links, size, precision, t, p, value, reach)
+                    found = _conflict_close(xyz, ranks, links, size, precision, t, p, value, reach)
                     if found:
                         break
             if not found:
@@ -298,7 +300,7 @@ def insert_points(xyz, walks, precision, mesh, scratch, first, last):
                     if depth != 0.0 and (abs(value) > static_sphere or abs(value) > _near(longest, x2)):
                         found = value > 0.0
                     else:
-                        found = _conflict_close(xyz, links, size, precision, t, p, value, max(abs(x), abs(y), abs(z)))
+                        found = _conflict_close(xyz, ranks, links, size, precision, t, p, value, max(abs(x), abs(y), abs(z)))
                     if found:
                         visit[_2 * at + _VISIT] = stamp
                         cavity[np.uint64(n_cavity)] = t
@@ -307,9 +309,9 @@ def insert_points(xyz, walks, precision, mesh, scratch, first, last):
                     visit[_2 * at + _VISIT] = outside
                 face, at = _3 * corner, np.uint64(5 * n_faces)
                 faces[at] = code
-                faces[at + _1] = links[row + _FACE[face]]
-                faces[at + _2] = links[row + _FACE[face + _1]]
-                faces[at + _3] = links[row + _FACE[face + _2]]
+                faces[at + _1] = links[row + FACE[face]]
+                faces[at + _2] = links[row + FACE[face + _1]]
+                faces[at + _3] = links[row + FACE[face + _2]]
                 n_faces += 1
         if state[WHY] == 0:
             if _8 * (used + np.uint64(n_faces)) > np.uint64(len(links)):
@@ -360,7 +362,7 @@ def insert_points(xyz, walks, precision, mesh, scratch, first, last):
             sphere[row + _3] = -(ux * nx + uy * ny + uz * nz)
             sphere[row + _4], sphere[row + _5], sphere[row + _6] = px, py, pz
             visit[_2 * row + _VISIT] = 0
-            largest = max(max(abs(ux), abs(uy), abs(uz)), max(abs(vx), abs(vy), abs(vz)), max(abs(wx), abs(wy), abs(wz)))
+            largest = max(abs(ux), abs(uy), abs(uz), abs(vx), abs(vy), abs(vz), abs(wx), abs(wy), abs(wz))
             # Rounded up, as it bounds errors.
             size[_2 * row + _SIZE] = np.float32(largest * 1.0000002)
             if largest < smallest:
@@ -391,3 +393,48 @@ def insert_points(xyz, walks, precision, mesh, scratch, first, last):
             n_free += _1
     state[USED], state[FREE], state[STAMP], state[LAST] = used, n_free, stamp, slot
     return reached
+
+
+@njit(cache=True)
+def finite_tetrahedra(links, names, n_own, places, n_places):
+    """Tetrahedra that are neither dead nor ghosts and have a vertex of a name below ``n_own``: vertices, adjacent (t, 4).
+
+    Parameters
+    ----------
+    names : (n,) what to call each point, the first inserted first.
+    places : (n,) where each point is, below ``n_places``; the tetrahedra are sorted by the lowest of their vertices' places, so
+        that neighbours lie close in memory.
+    """
+    n_slots = len(links) // 8
+    start = np.zeros(n_places + 1, dtype=np.int64)
+    number = np.empty(n_slots, dtype=np.int32)
+    for t in range(n_slots):
+        row, lowest, owned = _8 * np.uint64(t), np.uint64(n_places), False
+        if links[row] != DEAD:
+            for k in range(4):
+                vertex = np.uint64(links[row + np.uint64(k)])
+                if vertex == _0:
+                    owned = False
+                    break
+                lowest = min(lowest, np.uint64(places[vertex - _1]))
+                owned = owned or names[vertex - _1] < n_own
+        number[np.uint64(t)] = -1
+        if owned:
+            number[np.uint64(t)] = lowest
+            start[lowest + _1] += 1
+    for k in range(n_places):
+        start[k + 1] += start[k]
+    tetrahedra, adjacent = np.empty((start[n_places], 4), dtype=np.int32), np.empty((start[n_places], 4), dtype=np.int32)
+    for t in range(n_slots):
+        lowest = number[np.uint64(t)]
+        if lowest >= 0:
+            number[np.uint64(t)] = start[np.uint64(lowest)]
+            start[np.uint64(lowest)] += 1
+    for t in range(n_slots):
+        k = number[np.uint64(t)]
+        if k >= 0:
+            row = _8 * np.uint64(t)
+            for i in range(4):
+                tetrahedra[k, i] = names[np.uint64(links[row + np.uint64(i)]) - _1]
+                adjacent[k, i] = number[np.uint64(links[row + _4 + np.uint64(i)] >> 2)]
+    return tetrahedra, adjacent

@@ -12,35 +12,41 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-_BITS = 21
+#: Bits of a place on the curve, along each axis.
+HILBERT_BITS = 21
 _SMALLEST_ROUND = 1024
 _ONE = np.uint64(1)
 
 
 def canonical_order(xyz: NDArray[np.float64]) -> NDArray[np.int64]:
     """Indices (n,) that sort positions (n, 3) along a Hilbert curve, ties by x, y, z."""
-    return _sorted(xyz, _curve(xyz))
+    return _sorted(xyz, hilbert_index(xyz))
 
 
-def insertion_order(xyz: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Indices (n,) in biased randomized insertion order: rounds of twice as many, each along a Hilbert curve."""
+def insertion_order(xyz: NDArray[np.float64], along: NDArray[np.uint64] | None = None) -> NDArray[np.int64]:
+    """Indices (n,) in biased randomized insertion order: rounds of twice as many, each along a Hilbert curve.
+
+    ``along`` are the positions' places on the curve (:func:`hilbert_index`), where they are known already.
+    """
+    along = hilbert_index(xyz) if along is None else along
     last = max(int(np.log2(max(len(xyz), 1) / _SMALLEST_ROUND)), 0)
-    return _sorted(xyz, (np.uint64(last) - _halvings(xyz, last)) << np.uint64(58) | _curve(xyz) >> np.uint64(5))
+    return _sorted(xyz, (np.uint64(last) - _halvings(xyz, last)) << np.uint64(58) | along >> np.uint64(5))
+
+
+def hilbert_index(xyz: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Places (n,) of positions (n, 3) on the Hilbert curve through their bounding cube: 63 bits."""
+    low = xyz.min(axis=0)
+    span = float((xyz.max(axis=0) - low).max()) or 1.0
+    return _hilbert(xyz, low, span)
 
 
 def _sorted(xyz, key) -> NDArray[np.int64]:
-    order = np.argsort(key, kind="stable")
+    order = np.argsort(key)
     ordered = key[order]
     if (ordered[1:] == ordered[:-1]).any():
         x, y, z = np.asarray(xyz).T
         order = np.lexsort((z, y, x, key))
     return order
-
-
-def _curve(xyz):
-    low = xyz.min(axis=0)
-    span = float((xyz.max(axis=0) - low).max()) or 1.0
-    return _hilbert(xyz, low, span)
 
 
 def _halvings(xyz, most):
@@ -62,7 +68,7 @@ def _halvings(xyz, most):
 def _hilbert(xyz, low, span):
     """63-bit Hilbert indices (n,) of positions in the cube of side ``span`` at ``low``."""
     out = np.empty(len(xyz), dtype=np.uint64)
-    top = _ONE << np.uint64(_BITS - 1)
+    top = _ONE << np.uint64(HILBERT_BITS - 1)
     for i in range(len(xyz)):
         x = np.uint64(min((xyz[i, 0] - low[0]) / span, 1.0) * 2097151.0)
         y = np.uint64(min((xyz[i, 1] - low[1]) / span, 1.0) * 2097151.0)

@@ -154,7 +154,8 @@ def take_sample(
     rows = along[taken[along]]
     xyz = everyone[rows]
     distinct = np.ones(len(rows), dtype=bool)
-    distinct[1:] = (xyz[1:] != xyz[:-1]).any(axis=1)
+    x, y, z = xyz.T
+    distinct[1:] = (x[1:] != x[:-1]) | (y[1:] != y[:-1]) | (z[1:] != z[:-1])
     if distinct.sum() < 5:
         raise CoordinateError(
             f"{distinct.sum()} distinct galaxy positions are left of {len(galaxies)} galaxies; voids need at least 5"
@@ -179,8 +180,13 @@ def _inside(galaxies: GalaxyCatalog, everyone, chosen, region: Region) -> NDArra
 
 def thickness(xyz: NDArray[np.float64]) -> float:
     """Smallest over largest extent of positions (n, 3) along their principal axes: 0 in a plane or on a line."""
-    largest, _, smallest = np.linalg.svd(xyz - xyz.mean(axis=0), full_matrices=False, compute_uv=False)
-    return float(smallest / largest)
+    offset = xyz - xyz.mean(axis=0)
+    # The squares are a cheap answer where the ratio is not small; else they have lost its digits.
+    smallest, _, largest = np.linalg.eigvalsh(offset.T @ offset)
+    if not smallest > _ROUNDING * largest:
+        largest, _, smallest = np.linalg.svd(offset, full_matrices=False, compute_uv=False)
+        return float(smallest / largest)
+    return float(np.sqrt(smallest / largest))
 
 
 def bounding_box(xyz: NDArray[np.float64]) -> BoxRegion:
@@ -208,7 +214,8 @@ def _distance(cosmo: Cosmology, z, single_precision: bool) -> NDArray[np.float64
 
 def _radial_limits(galaxies, everyone, chosen, limits, cosmo, single_precision) -> tuple[float, float]:
     """Distances [Mpc/h] of the nearest and farthest tracer (V2), or of the redshift limits where they are given."""
-    distance = np.linalg.norm(everyone[chosen], axis=1)
+    x, y, z = everyone[chosen].T
+    distance = np.sqrt(x * x + y * y + z * z)
     exact = galaxies.z.dtype.type
     r_min, r_max = float(distance.min()), float(distance.max())
     if limits.z_min is not None and not limits.strict:

@@ -15,108 +15,29 @@ does not depend on the depth of the survey.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
-from skimage.measure import find_contours
 
 from armillary.cosmology import cartesian_to_sky, sky_to_cartesian
 from armillary.errors import InputError, OptionError
 from armillary.model import BoxRegion, Holes, MembershipCode, Region, SurveyRegion, VoidCatalog, Zones
-from armillary.voids.membership import void_of_zone
+from armillary.voids.contours import zero_contours
+from armillary.voids.cuts import ConeCut, Cut, PlaneCut
+from armillary.voids.footprint import Footprint, inside_each
+from armillary.voids.membership import void_of_zone, with_images
+from armillary.voids.nearest import KERNEL
 from armillary.voids.surface import holes_by_void
 
 #: Most raster points of a slice, and how many are looked at together.
 MAX_POINTS = 4_000_000
 _CHUNK = 65_536
 _NEIGHBOURS = 6
-
-
-@dataclass(frozen=True)
-class PlaneCut:
-    """The plane on which coordinate ``axis`` (0, 1, 2 for x, y, z) equals ``position`` [Mpc/h]."""
-
-    axis: int
-    position: float
-
-    def __post_init__(self) -> None:
-        if self.axis not in (0, 1, 2) or not np.isfinite(self.position):
-            raise OptionError(
-                f"a plane needs axis 0, 1 or 2 and a finite position; received {self.axis} and {self.position}"
-            )
-
-    def describe(self) -> str:
-        """The plane in words."""
-        return f"the plane {'xyz'[self.axis]} = {self.position:g} Mpc/h"
-
-    @property
-    def across(self) -> tuple[int, int]:
-        """The two axes that span the plane, in the order in which they are drawn."""
-        return ((1, 2), (0, 2), (0, 1))[self.axis]
-
-    def project(self, xyz: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Place (n, 2) on the plane, and height (n,) above it, of positions (n, 3); all in Mpc/h."""
-        xyz = np.asarray(xyz, dtype=np.float64)
-        return xyz[:, list(self.across)], xyz[:, self.axis] - self.position
-
-    def embed(self, uv: ArrayLike) -> NDArray[np.float64]:
-        """Positions (n, 3) [Mpc/h] of places (n, 2) on the plane."""
-        uv = np.asarray(uv, dtype=np.float64)
-        return np.insert(uv, self.axis, self.position, axis=1)
-
-
-@dataclass(frozen=True)
-class ConeCut:
-    """The cone of declination ``dec`` [deg] about the observer, unrolled with right ascension ``ra`` [deg] upward.
-
-    On the page the observer is at (0, 0), the distance from it is the comoving distance, and the angle from the upward
-    direction, counted anticlockwise, is (RA - ra) cos(dec).
-    """
-
-    dec: float
-    ra: float
-
-    def __post_init__(self) -> None:
-        if not -85.0 <= self.dec <= 85.0 or not np.isfinite(self.ra):
-            raise OptionError(
-                f"a declination cone needs dec between -85 and 85 and a finite ra; received {self.dec} and {self.ra}"
-            )
-
-    def describe(self) -> str:
-        """The cone in words."""
-        return f"the cone of declination {self.dec:g} deg"
-
-    @property
-    def half_opening(self) -> float:
-        """Largest angle from the upward direction that the unrolled cone covers [rad]."""
-        return float(np.pi * np.cos(np.radians(self.dec)))
-
-    def angle(self, ra: ArrayLike) -> NDArray[np.float64]:
-        """Angle on the page [rad], anticlockwise from upward, of right ascensions [deg]."""
-        turn = (np.asarray(ra, dtype=np.float64) - self.ra + 180.0) % 360.0 - 180.0
-        return np.radians(turn) * np.cos(np.radians(self.dec))
-
-    def project(self, xyz: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Nearest place (n, 2) on the unrolled cone, and height (n,) above it, of positions (n, 3); all in Mpc/h."""
-        ra, dec, distance = cartesian_to_sky(xyz)
-        tilt, angle = np.radians(dec - self.dec), self.angle(ra)
-        along = distance * np.cos(tilt)
-        return np.column_stack([-along * np.sin(angle), along * np.cos(angle)]), distance * np.sin(tilt)
-
-    def embed(self, uv: ArrayLike) -> NDArray[np.float64]:
-        """Positions (n, 3) [Mpc/h] of places (n, 2) on the unrolled cone; NaN where it is cut open."""
-        uv = np.asarray(uv, dtype=np.float64)
-        angle = np.arctan2(-uv[:, 0], uv[:, 1])
-        angle = np.where(np.abs(angle) <= self.half_opening, angle, np.nan)
-        ra = self.ra + np.degrees(angle / np.cos(np.radians(self.dec)))
-        distance = np.where(np.isfinite(angle), np.hypot(uv[:, 0], uv[:, 1]), np.nan)
-        return sky_to_cartesian(ra, self.dec, distance)
-
-
-Cut = PlaneCut | ConeCut
 
 
 @dataclass(frozen=True)
@@ -200,29 +121,44 @@ def slice_voids(
     OptionError
         When thickness or resolution is not positive, or the raster needs more than ``MAX_POINTS`` points.
     """
+    return slice_each({catalog.method: catalog}, cut, galaxies_xyz, thickness=thickness, resolution=resolution)[catalog.method]
+
+
+def slice_each(
+    catalogs: Mapping[str, VoidCatalog], cut: Cut, galaxies_xyz: ArrayLike | None = None, *, thickness: float = 10.0,
+    resolution: float | None = None,
+) -> dict[str, VoidSlice]:
+    """Cut the voids of several catalogues with one surface; see :func:`slice_voids`. What they share is done once."""
     if not thickness > 0.0:
         raise OptionError(f"slice thickness is {thickness} Mpc/h; expected more than 0")
     xyz = np.empty((0, 3)) if galaxies_xyz is None else np.asarray(galaxies_xyz, dtype=np.float64).reshape(-1, 3)
     flat, height = cut.project(xyz)
-    if isinstance(cut, PlaneCut):
-        height = _shortest(height, cut, catalog.region)
-    near = np.abs(height) <= 0.5 * thickness
-    known = catalog.membership is not None and len(catalog.membership) == len(xyz)
-    code = catalog.membership.code if known and catalog.membership is not None else None
-    rows = np.flatnonzero(near if code is None else near & (code != MembershipCode.OUTSIDE))
-    raster = _Raster.over(*_extent(catalog, cut, flat[rows], whole=resolution is None), cut, resolution, catalog.region)
-    if catalog.holes is not None:
-        pieces = list(_cut_holes(catalog.holes, len(catalog), raster))
-    else:
-        assert catalog.zones is not None
-        pieces = list(_cut_zones(catalog, catalog.zones, raster))
-    void = np.array([void for void, _ in pieces], dtype=np.int64)
-    return VoidSlice(
-        method=catalog.method, cut=cut, thickness=thickness, outlines=tuple(curve for _, curve in pieces),
-        outline_void=void, outline_edge=catalog.edge[void], galaxies=flat[rows], galaxy_row=rows,
-        galaxy_in_void=None if code is None else code[rows] == MembershipCode.VOID, footprint=raster.footprint(),
-        low=raster.low, high=raster.high,
-    )
+    rasters: list[_Raster] = []
+    slices = {}
+    for method, catalog in catalogs.items():
+        above = _shortest(height, cut, catalog.region) if isinstance(cut, PlaneCut) else height
+        near = np.abs(above) <= 0.5 * thickness
+        known = catalog.membership is not None and len(catalog.membership) == len(xyz)
+        code = catalog.membership.code if known and catalog.membership is not None else None
+        rows = np.flatnonzero(near if code is None else near & (code != MembershipCode.OUTSIDE))
+        low, high = _extent(catalog, cut, flat[rows], whole=resolution is None)
+        raster = next((raster for raster in rasters if raster.covers(low, high, catalog.region)), None)
+        if raster is None:
+            raster = _Raster.over(low, high, cut, resolution, catalog.region)
+            rasters.append(raster)
+        if catalog.holes is not None:
+            pieces = list(_cut_holes(catalog.holes, len(catalog), cut, raster))
+        else:
+            assert catalog.zones is not None
+            pieces = list(_cut_zones(catalog, catalog.zones, raster))
+        void = np.array([void for void, _ in pieces], dtype=np.int64)
+        slices[method] = VoidSlice(
+            method=catalog.method, cut=cut, thickness=thickness, outlines=tuple(curve for _, curve in pieces),
+            outline_void=void, outline_edge=catalog.edge[void], galaxies=flat[rows], galaxy_row=rows,
+            galaxy_in_void=None if code is None else code[rows] == MembershipCode.VOID, footprint=raster.footprint,
+            low=raster.low, high=raster.high,
+        )
+    return slices
 
 
 def _shortest(height: NDArray, cut: PlaneCut, region: Region | None) -> NDArray[np.float64]:
@@ -245,6 +181,7 @@ class _Raster:
     place: NDArray[np.int64]
     xyz: NDArray[np.float64]
     inside: NDArray[np.bool_]
+    _nearest: dict[int, tuple[NDArray, NDArray, NDArray]] = field(default_factory=dict)
 
     @classmethod
     def over(
@@ -265,9 +202,30 @@ class _Raster:
         xyz = xyz[place]
         inside = np.ones(len(place), dtype=bool)
         if region is not None:
-            for start in range(0, len(place), _CHUNK):
-                inside[start : start + _CHUNK] = region.contains(xyz[start : start + _CHUNK])
+            inside = inside_each(Footprint.of(region), xyz)
         return cls(low, high, step, (int(n_v), int(n_u)), region, place, xyz, inside)
+
+    def covers(self, low: NDArray, high: NDArray, region: Region | None) -> bool:
+        """True when it is the raster of this part of this region."""
+        return np.array_equal(low, self.low) and np.array_equal(high, self.high) and region is self.region
+
+    def nearest(self, galaxies: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+        """The points (n,) inside the region, and distance and number (n, k) of the galaxies nearest to each."""
+        from scipy.spatial import cKDTree
+
+        if id(galaxies) not in self._nearest:
+            tree = cKDTree(self.wrapped(galaxies), boxsize=self.period)
+            points = np.flatnonzero(self.inside)
+            found = tree.query(self.wrapped(self.xyz[points]), k=np.arange(1, min(_NEIGHBOURS, len(galaxies)) + 1))
+            self._nearest[id(galaxies)] = points, *found
+        return self._nearest[id(galaxies)]
+
+    @cached_property
+    def index(self) -> NDArray[np.int64]:
+        """Row of ``xyz`` of each point of the raster (n_v, n_u), -1 for none."""
+        index = np.full(self.shape[0] * self.shape[1], -1)
+        index[self.place] = np.arange(len(self.place))
+        return index.reshape(self.shape)
 
     @property
     def period(self) -> NDArray[np.float64] | None:
@@ -286,15 +244,21 @@ class _Raster:
         if not (value < 0.0).any():
             return []
         row, column = np.divmod(place, self.shape[1])
-        first = np.array([row.min(), column.min()]) - 1
-        window = np.full((np.ptp(row) + 3, np.ptp(column) + 3), 2.0)
-        # A contour through a corner of the raster would break the curve there.
-        window[row - first[0], column - first[1]] = np.where(np.abs(value) < 1e-6, 1e-6, value)
-        curves = find_contours(window, 0.0)
-        return [
-            np.clip(self.low + self.step * (curve[::-1] + first)[:, ::-1], self.low, self.high) for curve in curves
-        ]
+        first = np.array([row.min(), column.min()])
+        window = np.full((np.ptp(row) + 1, np.ptp(column) + 1), 2.0)
+        window[row - first[0], column - first[1]] = value
+        return self.contours(window, first)
 
+    def contours(self, window: NDArray, first: NDArray) -> list[NDArray[np.float64]]:
+        """Closed curves where values in a window of the raster, from row and column ``first`` on, pass through zero."""
+        if not (window < 0.0).any():
+            return []
+        # A contour through a node of the raster would be no curve there.
+        window = np.pad(np.where(np.abs(window) < 1e-6, 1e-6, window), 1, constant_values=2.0)
+        origin = self.low + self.step * (first[::-1] - 1)
+        return [np.clip(origin + self.step * curve, self.low, self.high) for curve in zero_contours(window)]
+
+    @cached_property
     def footprint(self) -> tuple[NDArray[np.float64], ...]:
         """Closed curves around the part inside the region; none when it is not known."""
         if self.region is None:
@@ -336,38 +300,52 @@ def _far_side(region: SurveyRegion, cut: ConeCut) -> NDArray[np.float64]:
     return np.vstack([np.zeros(2), cut.project(far)[0]])
 
 
-def _cut_holes(holes: Holes, n_voids: int, raster: _Raster) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def _cut_holes(holes: Holes, n_voids: int, cut: Cut, raster: _Raster) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Outlines of unions of spheres; a point further outside than two steps cannot lie next to one inside."""
-    tree = cKDTree(raster.wrapped(raster.xyz), boxsize=raster.period)
-    period = raster.period
-    for void, rows in holes_by_void(holes, np.arange(n_voids)):
-        centre, radius = holes.centre[rows], holes.radius[rows]
-        near = tree.query_ball_point(raster.wrapped(centre), radius + 2.0 * raster.step)
-        points = np.unique(np.concatenate([np.asarray(found, dtype=np.int64) for found in near]))
-        if not points.size:
-            continue
-        field = np.full(points.size, np.inf)
-        for c, r, found in zip(centre, radius, near, strict=True):
-            offset = raster.xyz[found] - c
-            if period is not None:
-                offset -= period * np.round(offset / period)
-            at = np.searchsorted(points, found)
-            field[at] = np.minimum(field[at], np.linalg.norm(offset, axis=1) - r)
-        for curve in raster.outlines(raster.place[points], field / raster.step):
-            yield void, curve
+    centre, radius, void = holes.centre, holes.radius, holes.void
+    if isinstance(raster.region, BoxRegion) and raster.region.periodic:
+        centre, origin = with_images(raster.region.wrap(centre), radius + 2.0 * raster.step, raster.region)
+        radius, void = radius[origin], void[origin]
+        if isinstance(cut, PlaneCut):  # which may lie in another copy of the box
+            side, start = raster.region.size[cut.axis], raster.region.low[cut.axis]
+            centre[:, cut.axis] += side * np.floor((cut.position - start) / side)
+    low, high = cut.windows(centre, radius + 2.0 * raster.step)
+    # Columns and rows; windows beyond the raster end up empty.
+    limit = np.array(raster.shape[::-1])
+    first = np.clip(np.ceil((low - raster.low) / raster.step), 0, limit).astype(np.int64)[:, ::-1]
+    last = np.clip(np.floor((high - raster.low) / raster.step) + 1, 0, limit).astype(np.int64)[:, ::-1]
+    met = np.flatnonzero((first < last).all(axis=1))
+    window, spheres = np.hstack([first, last])[met], np.column_stack([centre, radius])[met]
+    seen = Holes(centre[met], radius[met], void[met])
+    for one, rows in holes_by_void(seen, np.arange(n_voids)):
+        corner = window[rows, :2].min(axis=0)
+        distance = np.full(window[rows, 2:].max(axis=0) - corner, 2.0 * raster.step)
+        _lower_to_spheres(distance, window[rows] - np.tile(corner, 2), raster.index, raster.xyz, spheres[rows], corner)
+        for curve in raster.contours(distance / raster.step, corner):
+            yield one, curve
+
+
+@njit(**KERNEL)
+def _lower_to_spheres(distance, window, index, xyz, spheres, corner):
+    """Lower ``distance`` (rows, columns) to that from the surface of each sphere, negative inside, in the sphere's window."""
+    for s in range(len(spheres)):
+        for row in range(window[s, 0], window[s, 2]):
+            for column in range(window[s, 1], window[s, 3]):
+                i = index[row + corner[0], column + corner[1]]
+                if i < 0:
+                    continue
+                dx, dy, dz = xyz[i, 0] - spheres[s, 0], xyz[i, 1] - spheres[s, 1], xyz[i, 2] - spheres[s, 2]
+                value = math.sqrt(dx * dx + dy * dy + dz * dz) - spheres[s, 3]
+                if value < distance[row, column]:
+                    distance[row, column] = value
 
 
 def _cut_zones(catalog: VoidCatalog, zones: Zones, raster: _Raster) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Outlines of watershed voids: where a void's nearest galaxy is as far as the nearest galaxy of anything else."""
-    tree = cKDTree(raster.wrapped(zones.xyz), boxsize=raster.period)
     label = void_of_zone(catalog, zones.zone)
-    points = np.flatnonzero(raster.inside)
-    neighbours = min(_NEIGHBOURS, len(zones.xyz))
-    pairs: list[NDArray] = []
-    for start in range(0, points.size, _CHUNK):
-        chunk = points[start : start + _CHUNK]
-        distance, galaxy = tree.query(raster.wrapped(raster.xyz[chunk]), k=np.arange(1, neighbours + 1))
-        pairs.append(_void_fields(chunk, label[galaxy], distance))
+    points, distance, galaxy = raster.nearest(zones.xyz)
+    chunks = [slice(start, start + _CHUNK) for start in range(0, len(points), _CHUNK)]
+    pairs = [_void_fields(points[chunk], label[galaxy[chunk]], distance[chunk]) for chunk in chunks]
     table = np.concatenate(pairs, axis=1) if pairs else np.empty((3, 0))
     void, point, field = table[0].astype(np.int64), table[1].astype(np.int64), table[2]
     order = np.argsort(void, kind="stable")
@@ -379,14 +357,18 @@ def _cut_zones(catalog: VoidCatalog, zones: Zones, raster: _Raster) -> Iterator[
 
 def _void_fields(points: NDArray, label: NDArray, distance: NDArray) -> NDArray[np.float64]:
     """Rows void, point, and d(void) - d(anything else), for every void among the neighbours (n, k) of each point."""
-    out = []
+    # Deep inside a void nothing else is in sight: it is farther than the last neighbour.
+    deep = (label == label[:, :1]).all(axis=1)
+    rows = np.flatnonzero(deep & (label[:, 0] >= 0))
+    beyond = distance[rows, 0] - (distance[rows, -1] + 1e-3)
+    out = [np.stack([label[rows, 0].astype(np.float64), points[rows].astype(np.float64), beyond])]
+    points, label, distance = points[~deep], label[~deep], distance[~deep]
     for k in range(label.shape[1]):
         here = label[:, k]
         # Once for each void of a point: skip the label if a nearer neighbour has had it.
         new = (here >= 0) & ~(label[:, :k] == here[:, None]).any(axis=1)
         same = label[new] == here[new, None]
         other = np.where(same, np.inf, distance[new]).min(axis=1)
-        other = np.where(np.isfinite(other), other, distance[new, -1] + 1e-3)
         out.append(np.stack([here[new].astype(np.float64), points[new].astype(np.float64), distance[new, k] - other]))
     return np.concatenate(out, axis=1)
 

@@ -10,75 +10,82 @@ import math
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+from armillary.voids.nearest import INNER, KERNEL
 
 
-@njit(cache=True)
-def _covered(a, b, n):
-    """Length covered by n intervals [a, b]; sorts them in place by their lower end."""
-    for i in range(1, n):
-        lower, upper = a[i], b[i]
-        j = i - 1
-        while j >= 0 and a[j] > lower:
-            a[j + 1], b[j + 1] = a[j], b[j]
-            j -= 1
-        a[j + 1], b[j + 1] = lower, upper
-    total, reach = 0.0, -math.inf
-    for i in range(n):
-        if b[i] > reach:
-            total += b[i] - max(a[i], reach)
-            reach = b[i]
-    return total
-
-
-@njit(cache=True)
-def _lattice(centre, radius, first, last, n, offset, members, a, b):
-    """Volume of the union of spheres first ... last-1 from one lattice of n x n lines along z, shifted by ``offset``."""
-    low_x, high_x, low_y, high_y = math.inf, -math.inf, math.inf, -math.inf
-    for i in range(first, last):
-        low_x, high_x = min(low_x, centre[i, 0] - radius[i]), max(high_x, centre[i, 0] + radius[i])
-        low_y, high_y = min(low_y, centre[i, 1] - radius[i]), max(high_y, centre[i, 1] + radius[i])
-    dx, dy = (high_x - low_x) / n, (high_y - low_y) / n
-    total = 0.0
-    for ix in range(n):
-        x = low_x + (ix + offset[0]) * dx
-        m = 0
-        for i in range(first, last):
-            if abs(centre[i, 0] - x) < radius[i]:
-                members[m] = i
-                m += 1
-        for iy in range(n):
-            y = low_y + (iy + offset[1]) * dy
-            crossed = 0
-            for k in range(m):
-                i = members[k]
-                half2 = radius[i] ** 2 - (centre[i, 0] - x) ** 2 - (centre[i, 1] - y) ** 2
-                if half2 > 0.0:
-                    half = math.sqrt(half2)
-                    a[crossed], b[crossed] = centre[i, 2] - half, centre[i, 2] + half
-                    crossed += 1
-            total += _covered(a, b, crossed)
-    return total * dx * dy
-
-
-@njit(cache=True)
-def union_volumes(centre, radius, start, n):
+def union_volumes(
+    centre: NDArray[np.float64], radius: NDArray[np.float64], start: NDArray[np.int64], n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Volumes (v,) of unions of spheres and their standard errors (v,).
 
     Void k is made of the spheres ``start[k]`` ... ``start[k + 1] - 1``; a single sphere is exact.
     """
-    voids = len(start) - 1
-    volume, error = np.empty(voids), np.zeros(voids)
-    longest = 1
-    for k in range(voids):
-        longest = max(longest, start[k + 1] - start[k])
-    members = np.empty(longest, dtype=np.int64)
-    a, b = np.empty(longest), np.empty(longest)
-    for k in range(voids):
-        if start[k + 1] - start[k] == 1:
-            volume[k] = 4.0 / 3.0 * math.pi * radius[start[k]] ** 3
-            continue
-        first = _lattice(centre, radius, start[k], start[k + 1], n, (0.25, 0.25), members, a, b)
-        second = _lattice(centre, radius, start[k], start[k + 1], n, (0.75, 0.75), members, a, b)
-        volume[k] = 0.5 * (first + second)
-        error[k] = 0.5 * abs(first - second)
+    first, last = start[:-1], start[1:]
+    volume, error = np.empty(len(first)), np.zeros(len(first))
+    if not len(first):
+        return volume, error
+    order = np.lexsort((centre[:, 2], np.repeat(np.arange(len(first)), last - first)))
+    centre, radius = centre[order], radius[order]
+    low = np.minimum.reduceat(centre[:, :2] - radius[:, None], first)
+    step = (np.maximum.reduceat(centre[:, :2] + radius[:, None], first) - low) / n
+    longest = int((last - first).max())
+    totals = np.empty((len(first), 2))
+    _lattices(
+        centre, radius, start, n, low, step, np.empty(longest, dtype=np.int64), np.empty((longest, 2)), totals
+    )
+    totals *= step.prod(axis=1)[:, None]
+    volume[:] = totals.mean(axis=1)
+    error[:] = 0.5 * np.abs(totals[:, 0] - totals[:, 1])
+    single = last - first == 1
+    volume[single] = 4.0 / 3.0 * math.pi * radius[first[single]] ** 3
+    error[single] = 0.0
     return volume, error
+
+
+@njit(**KERNEL)
+def _lattices(centre, radius, start, n, low, step, members, pieces, totals):
+    """Length of the lines inside each void, summed over each of its two lattices of n x n lines along z."""
+    for void in range(len(start) - 1):
+        for half in range(2):
+            offset = 0.25 + 0.5 * half
+            total = 0.0
+            for ix in range(n):
+                x = low[void, 0] + (ix + offset) * step[void, 0]
+                m = 0
+                for i in range(start[void], start[void + 1]):
+                    if abs(centre[i, 0] - x) < radius[i]:
+                        members[m] = i
+                        m += 1
+                for iy in range(n):
+                    total += _length(centre, radius, members, m, x, low[void, 1] + (iy + offset) * step[void, 1], pieces)
+            totals[void, half] = total
+
+
+@njit(**INNER)
+def _length(centre, radius, members, m, x, y, pieces):
+    """Length of the line at (x, y) inside the first m ``members``, which come in order of z; ``pieces`` is scratch.
+
+    An interval that overlaps any piece of those before then overlaps the last piece: it holds the middle of one of that
+    piece's intervals. So pieces merge from the last one back.
+    """
+    found = 0
+    for k in range(m):
+        i = members[k]
+        dx, dy = centre[i, 0] - x, centre[i, 1] - y
+        half2 = radius[i] * radius[i] - dx * dx - dy * dy
+        if half2 > 0.0:
+            reach = math.sqrt(half2)
+            a, b = centre[i, 2] - reach, centre[i, 2] + reach
+            while found > 0 and pieces[found - 1, 1] >= a:
+                found -= 1
+                a = min(pieces[found, 0], a)
+                b = max(pieces[found, 1], b)
+            pieces[found, 0] = a
+            pieces[found, 1] = b
+            found += 1
+    total = 0.0
+    for k in range(found):
+        total += pieces[k, 1] - pieces[k, 0]
+    return total

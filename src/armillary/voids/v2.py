@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +29,18 @@ from armillary.model import (
     Zones,
 )
 from armillary.voids.boundaries import around_centres, zone_boundaries
+from armillary.voids.centre_distance import scaled_centre_distance
 from armillary.voids.delaunay import delaunay
 from armillary.voids.footprint import Footprint, inside_each
-from armillary.voids.membership import nearest_galaxy, scaled_centre_distance, watershed_codes
+from armillary.voids.membership import watershed_codes
 from armillary.voids.selection import Limits, Sample, take_sample
 from armillary.voids.stages import Progress, Stages
 from armillary.voids.tessellation import Engine, Tessellation
-from armillary.voids.watershed import Flood, ZoneLinks, ZoneMap, flood, link_zones, zones_of
+from armillary.voids.watershed import Hierarchy, ZoneLinks, ZoneMap, flood, link_zones, zones_of
+from armillary.voids.zone_sets import Borders, Moments, ZoneSets
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 PRUNINGS = ("vide", "zobov", "revolver")
 
@@ -47,7 +54,86 @@ class Watershed:
     volume: NDArray[np.float64]
     zones: ZoneMap
     links: ZoneLinks
-    floods: list[Flood]
+    hierarchy: Hierarchy
+
+    @cached_property
+    def period(self) -> NDArray[np.float64] | None:
+        """Sides (3,) of a periodic box [Mpc/h], else None."""
+        region = self.sample.region
+        return region.size if isinstance(region, BoxRegion) and region.periodic else None
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Volume, centre and inertia of the zones."""
+        return Moments(self.sample.xyz, self.volume, self.zones, self.period)
+
+    @cached_property
+    def borders(self) -> Borders:
+        """What lies around each zone."""
+        return Borders(self.links, len(self.zones.core))
+
+    @cached_property
+    def at_edge(self) -> NDArray[np.bool_]:
+        """(k,) True for zones with an edge cell beside one of their own."""
+        at_edge = np.zeros(len(self.zones.core), dtype=bool)
+        at_edge[self.zones.zone[self.zones.near_edge]] = True
+        return at_edge
+
+    @cached_property
+    def mean_volume(self) -> float:
+        """Mean volume of the cells that have one [(Mpc/h)^3]; infinite without any, so that nothing is dense."""
+        positive = self.volume[self.volume > 0.0]
+        return float(positive.mean()) if len(positive) else np.inf
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        """The tracers as a search tree, in a periodic box folded into it."""
+        from scipy.spatial import cKDTree
+
+        # Quick to build: there are fewer questions than tracers.
+        return cKDTree(
+            self._folded(self.sample.xyz), leafsize=32, compact_nodes=False, balanced_tree=False, boxsize=self.period
+        )
+
+    def nearest(self, xyz: NDArray[np.float64], *, workers: int = 1) -> NDArray[np.int64]:
+        """The tracer (n,) nearest to each position (n, 3) [Mpc/h]: the one whose cell holds it."""
+        return self.tree.query(self._folded(xyz), workers=workers)[1]
+
+    def count_within(self, centre: NDArray[np.float64], radius: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Number of tracers (v,) in balls [Mpc/h]."""
+        return self.tree.query_ball_point(self._folded(centre), radius, return_length=True)
+
+    def _folded(self, xyz: NDArray[np.float64]) -> NDArray[np.float64]:
+        region = self.sample.region
+        return region.fold(xyz) if isinstance(region, BoxRegion) and region.periodic else xyz
+
+
+@dataclass(frozen=True)
+class _Everyone:
+    """What every pruning needs to know of all m galaxies of the catalogue.
+
+    ``zone`` (m,) is that of the cell each lies in, ``told`` (m,) the same but -1 for galaxies outside the region that trace no
+    voids, and ``tracer`` (m,) is True for those that do. ``ordered`` (m, 3) are the positions along the curve of the sample.
+    """
+
+    ordered: NDArray[np.float64]
+    zone: NDArray[np.int64]
+    told: NDArray[np.int64]
+    tracer: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, shed: Watershed, workers: int) -> _Everyone:
+        sample = shed.sample
+        cell = np.full(len(sample.everyone), -1, dtype=np.int64)
+        cell[sample.rows] = np.arange(len(sample.rows))
+        tracer = cell >= 0
+        others = sample.along[~tracer[sample.along]]
+        inside = tracer.copy()
+        if len(others):
+            cell[others] = shed.nearest(sample.everyone[others], workers=workers)
+            inside[others] = inside_each(Footprint.of(sample.region), sample.everyone[others])
+        zone = shed.zones.zone[cell]
+        return cls(sample.everyone[sample.along], zone, np.where(inside, zone, -1), tracer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +188,11 @@ class V2:
         shed = self.watershed(galaxies, mask=mask, box=box, cosmo=cosmo, stages=stages)
         found: dict[str, VoidCatalog] = {}
         with stages.stage("membership"):
-            nearest = _zone_of_everyone(shed, workers)
+            everyone = _Everyone.of(shed, workers)
         used = (cosmo or Cosmology()) if galaxies.on_sky else None
         for method in self.prunings:
             with stages.stage(f"pruning: {method}"):
-                found[method] = self._prune(method, shed, nearest, used)
+                found[method] = self._prune(method, shed, everyone, used)
         return {method: replace(catalogue, seconds=dict(stages.seconds)) for method, catalogue in found.items()}
 
     def watershed(
@@ -128,85 +214,70 @@ class V2:
         with stages.stage("zones"):
             origin = tessellation.origin
             zones = zones_of(volume, indptr, indices, origin)
-            links = link_zones(
-                volume, zones, indptr, indices, origin, tessellation.sites, tessellation.tetrahedra,
-                tessellation.circumcentres,
-            )
-            floods = flood(links, volume[zones.core])
-        return Watershed(sample, tessellation, volume, zones, links, floods)
+            links = link_zones(volume, zones, indptr, indices, origin, tessellation.facet_areas)
+            hierarchy = flood(links, volume[zones.core])
+        return Watershed(sample, tessellation, volume, zones, links, hierarchy)
 
-    def _prune(self, method: str, shed: Watershed, nearest, cosmo: Cosmology | None) -> VoidCatalog:
-        zone_sets = self._zone_sets(method, shed)
-        moments = _Moments(shed)
-        radius = np.cbrt(3.0 * moments.volumes(zone_sets) / (4.0 * np.pi))
-        keep = radius > self.min_radius
-        positive = shed.volume[shed.volume > 0.0]
-        if method == "vide" and len(positive):
-            keep &= radius > positive.mean() ** (1.0 / 3.0)
-        zone_sets = _kept(zone_sets, keep)
-        centre, radius = moments.centres(zone_sets), radius[keep]
-        if method == "vide" and len(radius):
-            hollow = self._hollow(shed, centre, radius, positive.mean())
-            zone_sets, centre, radius = _kept(zone_sets, hollow), centre[hollow], radius[hollow]
-        return self._catalogue(method, shed, zone_sets, centre, radius, moments, nearest, cosmo)
+    def _prune(self, method: str, shed: Watershed, everyone: _Everyone, cosmo: Cosmology | None) -> VoidCatalog:
+        sets, moments = self._zone_sets(method, shed), shed.moments
+        radius = np.cbrt(3.0 * moments.volumes(sets) / (4.0 * np.pi))
+        smallest = self.min_radius
+        if method == "vide":
+            smallest = max(smallest, shed.mean_volume ** (1.0 / 3.0))
+        keep = radius > smallest
+        sets, radius = sets.kept(keep), radius[keep]
+        centre = moments.centres(sets)
+        if method == "vide" and len(sets):
+            quarter = radius / 4.0
+            density = shed.count_within(centre, quarter) / (4.0 / 3.0 * np.pi * quarter**3)
+            hollow = density < self.vide_density / shed.mean_volume
+            sets, centre, radius = sets.kept(hollow), centre[hollow], radius[hollow]
+        return self._catalogue(method, shed, sets, centre, radius, everyone, cosmo)
 
-    def _zone_sets(self, method: str, shed: Watershed) -> list[NDArray[np.int64]]:
+    def _zone_sets(self, method: str, shed: Watershed) -> ZoneSets:
+        k, hierarchy = len(shed.zones.core), shed.hierarchy
+        sets = hierarchy.sets
         if method == "revolver":
-            return [np.array([zone]) for zone in range(len(shed.zones.core))]
+            return ZoneSets(np.arange(k), np.ones(k, dtype=np.int64))
         if method == "zobov":
-            limit = self.zobov_significance
-            floods = shed.floods if limit is None else [
-                f for f in shed.floods if f.saddle == 0.0 or significance(f.core_volume / f.saddle) >= limit
-            ]
-            return [f.zones for f in floods]
-        positive = shed.volume[shed.volume > 0.0]
-        threshold = positive.mean() / self.vide_density if len(positive) else np.inf
-        return [f.zones[(f.joined >= threshold) | (np.arange(len(f.zones)) == 0)] for f in shed.floods]
+            return sets if self.zobov_significance is None else sets.kept(
+                np.array([
+                    saddle == 0.0 or significance(core / saddle) >= self.zobov_significance
+                    for core, saddle in zip(hierarchy.core_volume.tolist(), hierarchy.saddle.tolist(), strict=True)
+                ], dtype=bool)
+            )
+        joined = hierarchy.joined >= shed.mean_volume / self.vide_density
+        joined[sets.start] = True
+        return sets.where(joined)
 
-    def _hollow(self, shed: Watershed, centre, radius, mean_volume: float) -> NDArray[np.bool_]:
-        """True where fewer galaxies than ``vide_density`` of the mean lie within a quarter of the radius."""
-        from scipy.spatial import cKDTree
-
-        region = shed.sample.region
-        if isinstance(region, BoxRegion) and region.periodic:
-            tree = cKDTree(region.fold(shed.sample.xyz), boxsize=region.size)
-            centre = region.fold(centre)
-        else:
-            tree = cKDTree(shed.sample.xyz)
-        count = tree.query_ball_point(centre, radius / 4.0, return_length=True)
-        return count / (4.0 / 3.0 * np.pi * (radius / 4.0) ** 3) < self.vide_density / mean_volume
-
-    def _catalogue(self, method, shed: Watershed, zone_sets, centre, radius, moments, nearest, cosmo) -> VoidCatalog:
-        k = len(shed.zones.core)
-        void0, void1 = np.full(k, -1, dtype=np.int64), np.full(k, -1, dtype=np.int64)
-        for void, zones in enumerate(zone_sets):
-            void0[zones] = np.where(void0[zones] < 0, void, void0[zones])
-            void1[zones] = void
-        region, sample = shed.sample.region, shed.sample
+    def _catalogue(
+        self, method: str, shed: Watershed, sets: ZoneSets, centre: NDArray[np.float64], radius: NDArray[np.float64],
+        everyone: _Everyone, cosmo: Cosmology | None,
+    ) -> VoidCatalog:
+        k, region, sample = len(shed.zones.core), shed.sample.region, shed.sample
+        void0, void1 = sets.holders(k)
         home = region.wrap(centre) if isinstance(region, BoxRegion) and region.periodic else centre
-        near_edge = np.zeros(k, dtype=bool)
-        near_edge[shed.zones.zone[(shed.zones.zone >= 0) & shed.zones.near_edge]] = True
-        edge = np.array([near_edge[zones].any() for zones in zone_sets], dtype=np.int64)
-        total, border = boundary_areas(shed.links, zone_sets, k)
+        total, border = shed.borders.areas(sets)
         surface: VoidSurface | None = None
         if self.surfaces:
-            surface = zone_boundaries(shed.tessellation, shed.zones.zone, zone_sets)
+            surface = zone_boundaries(shed.tessellation, shed.zones.zone, sets)
             if isinstance(region, BoxRegion) and region.periodic:
                 surface = around_centres(surface, home, region)
         zones = Zones(
             void0=void0, void1=void1, galaxy=sample.rows, xyz=sample.xyz, zone=shed.zones.zone, depth=shed.zones.depth,
-            edge=shed.volume == 0.0, out=~region.contains(sample.xyz), volume=moments.volume,
-            axes=moments.axes(zone_sets, centre),
-            total_area=total, edge_area=border, surface=surface,
+            # Tracers were chosen inside the region.
+            edge=shed.volume == 0.0, out=np.zeros(len(sample.rows), dtype=bool), volume=shed.moments.volume,
+            axes=shed.moments.axes(sets, centre), total_area=total, edge_area=border, surface=surface,
         )
         parameters = self._parameters(method, shed)
-        if k > 1 and zone_sets and len(zone_sets[-1]) == k:
-            parameters["root_void"] = len(zone_sets) - 1
+        if k > 1 and len(sets) and sets.size[-1] == k:
+            parameters["root_void"] = len(sets) - 1
         catalogue = VoidCatalog(
             method=method, centre=home, radius=radius, r_eff=radius.copy(), r_eff_uncertainty=np.zeros(len(radius)),
-            edge=edge, parameters=parameters, region=region, cosmo=cosmo, zones=zones, seconds={},
+            edge=(sets.total(shed.at_edge[sets.zones].astype(np.int64)) > 0).astype(np.int64), parameters=parameters,
+            region=region, cosmo=cosmo, zones=zones, seconds={},
         )
-        return _with_membership(catalogue, sample, nearest)
+        return replace(catalogue, membership=_membership(catalogue, sample, everyone))
 
     def _parameters(self, method: str, shed: Watershed) -> dict[str, object]:
         parameters: dict[str, object] = {
@@ -222,76 +293,6 @@ class V2:
         return parameters
 
 
-def _kept(zone_sets, keep) -> list[NDArray[np.int64]]:
-    return [zones for zones, kept in zip(zone_sets, keep, strict=True) if kept]
-
-
-class _Moments:
-    """Volumes, centres and inertia of sets of zones.
-
-    Moments are taken about the position of each zone's core, so that sums keep their digits far from the origin.
-    """
-
-    def __init__(self, shed: Watershed) -> None:
-        self.core = shed.sample.xyz[shed.zones.core]
-        zone, member = shed.zones.zone, shed.zones.zone >= 0
-        offset = shed.sample.xyz[member] - self.core[zone[member]]
-        region = shed.sample.region
-        self.period = region.size if isinstance(region, BoxRegion) and region.periodic else None
-        if self.period is not None:
-            offset -= self.period * np.round(offset / self.period)
-        k, weight = len(self.core), shed.volume[member]
-
-        def total(values):
-            return np.bincount(zone[member], weights=values, minlength=k)
-
-        self.volume = total(weight)
-        self.first = np.stack([total(weight * offset[:, i]) for i in range(3)], axis=1)
-        self.second = np.stack(
-            [np.stack([total(weight * offset[:, i] * offset[:, j]) for j in range(3)], axis=1) for i in range(3)], axis=1
-        )
-
-    def volumes(self, zone_sets) -> NDArray[np.float64]:
-        """Volumes (v,) of sets of zones [(Mpc/h)^3]."""
-        zones, start, _ = _flat(zone_sets)
-        return np.add.reduceat(self.volume[zones], start) if len(start) else np.empty(0)
-
-    def centres(self, zone_sets) -> NDArray[np.float64]:
-        """Volume-weighted mean positions (v, 3) [Mpc/h]; in a periodic box near the first zone of each set."""
-        if not len(zone_sets):
-            return np.empty((0, 3))
-        zones, start, owner = _flat(zone_sets)
-        weighted = self._cores(zones, start, owner) * self.volume[zones, None] + self.first[zones]
-        return np.add.reduceat(weighted, start) / self.volumes(zone_sets)[:, None]
-
-    def axes(self, zone_sets, centre: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Semi-axes (v, 3, 3), longest first, of the uniform ellipsoids with the sets' second moments about ``centre`` (v, 3)."""
-        if not len(zone_sets):
-            return np.empty((0, 3, 3))
-        zones, start, owner = _flat(zone_sets)
-        shift = self._cores(zones, start, owner) - centre[owner]
-        cross = shift[:, :, None] * self.first[zones][:, None, :]
-        moment = self.second[zones] + cross + cross.transpose(0, 2, 1)
-        moment += self.volume[zones, None, None] * shift[:, :, None] * shift[:, None, :]
-        values, vectors = np.linalg.eigh(np.add.reduceat(moment, start) / self.volumes(zone_sets)[:, None, None])
-        return (np.sqrt(np.maximum(5.0 * values, 0.0))[:, None, :] * vectors).transpose(0, 2, 1)[:, ::-1]
-
-    def _cores(self, zones, start, owner):
-        """Core positions of the zones, unwrapped to lie near that of the first zone of their set."""
-        core = self.core[zones]
-        if self.period is not None:
-            first = core[start][owner]
-            core = core - self.period * np.round((core - first) / self.period)
-        return core
-
-
-def _flat(zone_sets):
-    """Sets of zones end to end: the zones, where each set starts, and the set that each entry belongs to."""
-    size = np.array([len(zones) for zones in zone_sets], dtype=np.int64)
-    zones = np.concatenate(zone_sets) if len(zone_sets) else np.empty(0, dtype=np.int64)
-    return zones, np.cumsum(size) - size, np.repeat(np.arange(len(size)), size)
-
-
 def significance(density_contrast: float) -> float:
     """Sigmas of a ZOBOV void whose lowest pass has ``density_contrast`` times its core density.
 
@@ -304,56 +305,11 @@ def significance(density_contrast: float) -> float:
     return float(np.sqrt(2.0) * erfcinv(max(chance, 1e-300)))
 
 
-def boundary_areas(links: ZoneLinks, zone_sets, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Boundary area (v,) of sets of zones, and the part of it that borders on edge cells (v,) [(Mpc/h)^2].
-
-    A set's boundary is the sum over its zones less twice what they share: only links that touch the set are looked at.
-    """
-    first = np.concatenate((links.first, links.second))
-    second = np.concatenate((links.second, links.first))
-    area = np.concatenate((links.area, links.area))
-    order = np.argsort(first, kind="stable")
-    first, second, area = first[order], second[order], area[order]
-    start = np.searchsorted(first, np.arange(k + 1))
-    total, border = np.zeros(len(zone_sets)), np.zeros(len(zone_sets))
-    inside = np.zeros(k + 1, dtype=bool)
-    for void, zones in enumerate(zone_sets):
-        rows = np.concatenate([np.arange(start[z], start[z + 1]) for z in zones])
-        inside[zones] = True
-        total[void] = area[rows][~inside[second[rows]]].sum()
-        border[void] = area[rows][second[rows] == k].sum()
-        inside[zones] = False
-    return total, border
-
-
-def _zone_of_everyone(shed: Watershed, workers: int) -> NDArray[np.int64]:
-    """Tracer (n,) whose cell each galaxy of the catalogue lies in."""
-    sample = shed.sample
-    tracer = np.full(len(sample.everyone), -1, dtype=np.int64)
-    tracer[sample.rows] = np.arange(len(sample.rows))
-    others = np.flatnonzero(tracer < 0)
-    if len(others):
-        tracer[others] = nearest_galaxy(sample.xyz, sample.everyone[others], sample.region, workers=workers)
-    return tracer
-
-
-def _with_membership(catalogue: VoidCatalog, sample: Sample, nearest) -> VoidCatalog:
-    zones = catalogue.zones
-    assert zones is not None
-    zone = zones.zone[nearest]
-    code, void = watershed_codes(sample.everyone, zone, catalogue)
-    tracer = np.zeros(len(nearest), dtype=bool)
-    tracer[sample.rows] = True
-    within = tracer | inside_each(Footprint.of(sample.region), sample.everyone)
+def _membership(catalogue: VoidCatalog, sample: Sample, everyone: _Everyone) -> Membership:
+    code, void = watershed_codes(sample.everyone, everyone.zone, catalogue)
     proper = np.arange(len(catalogue)) != catalogue.parameters.get("root_void", -1)
-    distance = np.empty(len(nearest))
+    distance = np.empty(len(code))
     distance[sample.along] = scaled_centre_distance(
-        sample.everyone[sample.along], catalogue.centre[proper], catalogue.r_eff[proper], sample.region
+        everyone.ordered, catalogue.centre[proper], catalogue.r_eff[proper], sample.region
     )
-    return replace(
-        catalogue,
-        membership=Membership(
-            code=code, tracer=tracer, void=void, centre_distance=distance,
-            zone=np.where(within, zone, -1),
-        ),
-    )
+    return Membership(code=code, tracer=everyone.tracer, void=void, centre_distance=distance, zone=everyone.told)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from armillary.cosmology import Cosmology
 from armillary.errors import CoordinateError, OptionError
 from armillary.model import BoxRegion, GalaxyCatalog, Holes, Membership, Region, SkyMask, VoidCatalog
+from armillary.voids.centre_distance import scaled_centre_distance
 from armillary.voids.delaunay import delaunay
 from armillary.voids.footprint import Footprint
 from armillary.voids.growth import grow_holes, occupied_cells
@@ -30,14 +32,15 @@ from armillary.voids.holes import (
     merge_holes,
     near_duplicates,
     outside_fraction,
+    unit_mesh,
 )
 from armillary.voids.membership import (
     EDGE_DISTANCE,
     containing_void,
     near_edge,
     position_codes,
-    scaled_centre_distance,
 )
+from armillary.voids.nearest import neighbour_distances
 from armillary.voids.selection import Limits, Sample, take_sample
 from armillary.voids.stages import Progress, Stages
 from armillary.voids.tessellation import Engine, Tessellation
@@ -46,6 +49,7 @@ from armillary.voids.union import union_volumes
 #: Lines along each side of the lattice that measures a void's volume; the standard error of R_EFF is then below 1e-3 of it.
 _LATTICE = 16
 _CHUNKS_PER_WORKER = 8
+_CHUNK_CELLS = 1 << 20
 _MOST_CELLS = 1e9
 
 
@@ -162,16 +166,17 @@ class VoidFinder:
             periodic = sample.region if isinstance(sample.region, BoxRegion) and sample.region.periodic else None
             tessellation = Tessellation.of(sample.xyz[wall], periodic=periodic, engine=self.engine)
         with stages.stage("growth") as report:
-            spheres = self._grow(sample, tessellation, workers, report)
+            footprint = Footprint.of(sample.region, measured=True)
+            spheres = self._grow(sample, tessellation, footprint, workers, report)
         with stages.stage("mask cut"):
-            spheres = self._cut(spheres, sample.region)
+            spheres = self._cut(spheres, footprint, sample.region)
         with stages.stage("merging"):
             holes, maximal, centre, radius = self._merge(spheres, sample.region)
         with stages.stage("volumes"):
             r_eff, uncertainty = effective_radii(holes, centre, sample.region)
-            edge = edge_flags(holes, len(maximal), sample.region)
+            edge = edge_flags(holes, len(maximal), footprint)
         with stages.stage("membership"):
-            membership = _membership(sample, wall, holes, centre, r_eff)
+            membership = _membership(sample, wall, footprint, holes, centre, r_eff)
         rows = sample.rows[wall]
         holes = Holes(holes.centre, holes.radius, holes.void, holes.boundary, rows[holes.touching])
         return VoidCatalog(
@@ -191,13 +196,15 @@ class VoidFinder:
             "duplicates": sample.duplicates, "masked": sample.masked,
         }
 
-    def _grow(self, sample: Sample, tessellation: Tessellation, workers: int, report) -> Spheres:
+    def _grow(
+        self, sample: Sample, tessellation: Tessellation, footprint: Footprint, workers: int, report
+    ) -> Spheres:
         region = sample.region
         if isinstance(region, BoxRegion):
             low, extent = np.array(region.low), region.size
         else:
-            low = sample.xyz.min(axis=0)
-            extent = tessellation.points.max(axis=0) - low
+            low = _corner(np.min, sample.xyz)
+            extent = _corner(np.max, tessellation.points) - low
         shape = np.maximum(np.ceil(extent / self.cell).astype(np.int64), 1)
         if float(np.prod(shape, dtype=np.float64)) > _MOST_CELLS:
             raise OptionError(
@@ -207,16 +214,12 @@ class VoidFinder:
         periodic = isinstance(region, BoxRegion) and region.periodic
         cell = extent / shape if periodic else np.full(3, self.cell)
         occupied = occupied_cells(tessellation.points, low, cell, shape)
-        indptr, indices = tessellation.neighbours
-        footprint = Footprint.of(region)
+        tessellation.neighbours  # noqa: B018  made once, before the threads ask for it
 
         def grow(span: tuple[int, int]):
-            return grow_holes(
-                tessellation.points, tessellation.sites, tessellation.origin, indptr, indices, footprint, low, cell,
-                shape, occupied, *span,
-            )
+            return grow_holes(tessellation, footprint, low, cell, shape, occupied, *span)
 
-        pieces = max(16, _CHUNKS_PER_WORKER * workers)
+        pieces = max(16, _CHUNKS_PER_WORKER * workers, len(occupied) // _CHUNK_CELLS)
         bounds = np.linspace(0, len(occupied), pieces + 1).astype(np.int64)
         spans = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
         grown = []
@@ -231,32 +234,29 @@ class VoidFinder:
         touching = tessellation.origin[touching]
         return Spheres(centre[keep], radius[keep], touching[keep], np.zeros(keep.sum(), dtype=bool))
 
-    def _cut(self, spheres: Spheres, region: Region) -> Spheres:
+    def _cut(self, spheres: Spheres, footprint: Footprint, region: Region) -> Spheres:
         """Flag the spheres that leave the region, drop those that leave it too far, and sort: largest first."""
-        footprint = Footprint.of(region)
         boundary = leaves_region(spheres.centre, spheres.radius, golden_spiral(SURFACE_POINTS), footprint)
         rows = np.flatnonzero(boundary)
         keep = np.ones(len(boundary), dtype=bool)
         if len(rows):
-            fraction = self._outside(spheres, rows, footprint)
+            fraction = self._outside(spheres.centre[rows], spheres.radius[rows], float(spheres.radius.max()), footprint)
             keep[rows[fraction >= self.mask_cut]] = False
         spheres = spheres._replace(boundary=boundary).take(keep)
-        x, y, z = spheres.centre.T
-        spheres = spheres.take(np.lexsort((z, y, x, -spheres.radius)))
+        spheres = spheres.take(_largest_first(spheres))
         period = region.size if isinstance(region, BoxRegion) and region.periodic else np.zeros(3)
         return spheres.take(~near_duplicates(spheres.centre, spheres.radius, self.duplicate_tolerance, period))
 
-    def _outside(self, spheres: Spheres, rows, footprint: Footprint) -> NDArray[np.float64]:
+    def _outside(self, centre, radius, largest: float, footprint: Footprint) -> NDArray[np.float64]:
+        """Fraction (m,) of each sphere's volume outside, on the right side of the cut."""
         if self.mesh_density is not None:
-            mesh = cubic_mesh(float(spheres.radius.max()), self.mesh_density)
-            return outside_fraction(
-                spheres.centre, spheres.radius, rows, mesh, np.linalg.norm(mesh, axis=1), False, footprint
-            )
+            mesh = cubic_mesh(largest, self.mesh_density)
+            return outside_fraction(centre, radius, mesh, footprint, scaled=False, limit=self.mask_cut)
         # Coarse for all, then finer where the answer is close to the cut.
-        fraction = _scaled_fraction(spheres, rows, footprint, 8)
+        fraction = outside_fraction(centre, radius, unit_mesh(8), footprint, scaled=True)
         for steps, doubt in ((16, 0.05), (32, 0.02)):
             close = np.flatnonzero(np.abs(fraction - self.mask_cut) < doubt)
-            fraction[close] = _scaled_fraction(spheres, rows[close], footprint, steps)
+            fraction[close] = outside_fraction(centre[close], radius[close], unit_mesh(steps), footprint, scaled=True)
         return fraction
 
     def _merge(self, spheres: Spheres, region: Region):
@@ -264,12 +264,12 @@ class VoidFinder:
             nothing = np.empty(0, dtype=np.int64)
             holes = Holes(spheres.centre, spheres.radius, nothing, spheres.boundary, spheres.touching)
             return holes, nothing, spheres.centre, spheres.radius
-        wanted = 1.0 * float(spheres.radius[0])
+        wanted = float(spheres.radius[0])
         if isinstance(region, BoxRegion) and region.periodic:
             low, extent, period = np.array(region.low), region.size, region.size
         else:
-            low = spheres.centre.min(axis=0)
-            extent, period = np.ptp(spheres.centre, axis=0), np.zeros(3)
+            low = _corner(np.min, spheres.centre)
+            extent, period = _corner(np.max, spheres.centre) - low, np.zeros(3)
         shape = np.maximum(np.floor(extent / wanted).astype(np.int64), 1)
         cell = np.maximum(extent / shape, wanted)
         maximal, void = merge_holes(
@@ -285,18 +285,18 @@ class VoidFinder:
 def wall_galaxies(xyz, neighbour: int, sigma: float, *, region: Region | None = None, workers: int = 1) -> NDArray[np.bool_]:
     """(n,) True for wall galaxies: d < mean(d) + sigma std(d), with d the distance to the ``neighbour``-th neighbour.
 
-    The standard deviation is that of the population; distances are across the boundary in a periodic box.
+    The standard deviation is that of the population; distances are across the boundary in a periodic box. Positions along
+    a Hilbert curve are the fastest.
     """
-    from scipy.spatial import cKDTree
-
     if len(xyz) <= neighbour:
         raise CoordinateError(f"{len(xyz)} galaxies have no {neighbour}. neighbour; give more galaxies")
+    shifts = np.zeros((1, 3))
     if isinstance(region, BoxRegion) and region.periodic:
-        wrapped = region.fold(xyz)
-        tree = cKDTree(wrapped, boxsize=region.size)
-        d = tree.query(wrapped, k=[neighbour + 1], workers=workers)[0][:, 0]
+        shifts = np.array(sorted(product((-1.0, 0.0, 1.0), repeat=3), key=lambda shift: shift != (0.0, 0.0, 0.0))) * region.size
+    if workers > 1:
+        d = neighbour_distances(xyz, neighbour, shifts, lambda search, spans: _map(search, spans, workers))
     else:
-        d = cKDTree(xyz).query(xyz, k=[neighbour + 1], workers=workers)[0][:, 0]
+        d = neighbour_distances(xyz, neighbour, shifts)
     return d < d.mean() + sigma * d.std()
 
 
@@ -306,40 +306,50 @@ def effective_radii(holes: Holes, centre, region: Region) -> tuple[NDArray[np.fl
     if isinstance(region, BoxRegion) and region.periodic:
         offset = position - centre[holes.void]
         position = centre[holes.void] + offset - region.size * np.round(offset / region.size)
-    order = np.lexsort((position[:, 2], holes.void))
     start = np.searchsorted(holes.void, np.arange(len(centre) + 1))
-    volume, error = union_volumes(np.ascontiguousarray(position[order]), holes.radius[order], start, _LATTICE)
+    volume, error = union_volumes(position, holes.radius, start, _LATTICE)
     r_eff = np.cbrt(3.0 * volume / (4.0 * np.pi))
     return r_eff, r_eff * error / (3.0 * volume)
 
 
-def edge_flags(holes: Holes, n_voids: int, region: Region) -> NDArray[np.int64]:
+def edge_flags(holes: Holes, n_voids: int, footprint: Footprint) -> NDArray[np.int64]:
     """1 for a void with a boundary hole; else 2 when a hole's centre is within 10 Mpc/h of the edge; else 0."""
     edge = np.zeros(n_voids, dtype=np.int64)
-    edge[holes.void[near_edge(Footprint.of(region), holes.centre, EDGE_DISTANCE)]] = 2
+    edge[holes.void[near_edge(footprint, holes.centre, EDGE_DISTANCE)]] = 2
     edge[holes.void[holes.boundary]] = 1
     return edge
 
 
-def _scaled_fraction(spheres: Spheres, rows, footprint: Footprint, steps: int) -> NDArray[np.float64]:
-    axis = (np.arange(-steps, steps) + 0.5) / steps
-    mesh = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    distance = np.linalg.norm(mesh, axis=1)
-    order = np.argsort(distance, kind="stable")
-    return outside_fraction(spheres.centre, spheres.radius, rows, mesh[order], distance[order], True, footprint)
+def _corner(extreme, xyz) -> NDArray[np.float64]:
+    """np.min or np.max (3,) of positions (n, 3), one coordinate at a time: much faster than along the first axis."""
+    return np.array([extreme(coordinate) for coordinate in xyz.T])
 
 
-def _membership(sample: Sample, wall, holes: Holes, centre, r_eff) -> Membership:
-    n, xyz = len(sample.everyone), sample.everyone[sample.along]
-    void, distance, code = np.empty(n, dtype=np.int64), np.empty(n), np.empty(n, dtype=np.int8)
-    in_order = containing_void(xyz, holes.centre, holes.radius, holes.void, sample.region)
-    void[sample.along] = in_order
-    code[sample.along] = position_codes(in_order, xyz, sample.region, EDGE_DISTANCE)
-    distance[sample.along] = scaled_centre_distance(xyz, centre, r_eff, sample.region)
+def _largest_first(spheres: Spheres) -> NDArray[np.int64]:
+    """Order of the spheres by radius, largest first; of equal ones by x, y, z."""
+    order = np.argsort(-spheres.radius)
+    ordered = spheres.radius[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        x, y, z = spheres.centre.T
+        order = np.lexsort((z, y, x, -spheres.radius))
+    return order
+
+
+def _membership(sample: Sample, wall, footprint: Footprint, holes: Holes, centre, r_eff) -> Membership:
+    n, along = len(sample.everyone), sample.along
+    xyz = sample.everyone[along]
     tracer = np.zeros(n, dtype=bool)
     tracer[sample.rows] = True
     kind = np.full(n, -1, dtype=np.int8)
     kind[sample.rows] = wall
+    # Holes are empty of wall galaxies; some lie on their surface, which is not inside.
+    free = np.flatnonzero(kind[along] != 1)
+    void_along = np.full(n, -1, dtype=np.int64)
+    void_along[free] = containing_void(xyz[free], holes.centre, holes.radius, holes.void, sample.region)
+    void, distance, code = np.empty(n, dtype=np.int64), np.empty(n), np.empty(n, dtype=np.int8)
+    void[along] = void_along
+    code[along] = position_codes(void_along, xyz, footprint, EDGE_DISTANCE)
+    distance[along] = scaled_centre_distance(xyz, centre, r_eff, sample.region)
     return Membership(code=code, tracer=tracer, void=void, centre_distance=distance, wall=kind)
 
 

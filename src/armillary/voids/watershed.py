@@ -7,12 +7,15 @@ are recorded in the order in which they flow into a deeper one.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from armillary.voids.nearest import KERNEL
+from armillary.voids.zone_sets import ZoneSets
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class ZoneLinks:
 
     Attributes
     ----------
-    first, second : (p,) zones.
+    first, second : (p,) zones, in ascending order of (first, second).
     saddle : (p,) linking volume [(Mpc/h)^3]; 0 towards cells without a zone.
     area : (p,) area of the common boundary [(Mpc/h)^2].
     """
@@ -51,21 +54,21 @@ class ZoneLinks:
 
 
 @dataclass(frozen=True)
-class Flood:
-    """One void of the hierarchy: the zones that had gathered when it flowed into a deeper one.
+class Hierarchy:
+    """The voids in the order in which they flowed into a deeper one.
 
     Attributes
     ----------
-    zones : its zones, the core zone first.
-    joined : the linking volume at which each joined (the core volume for the core zone) [(Mpc/h)^3].
-    core_volume : the largest cell [(Mpc/h)^3].
-    saddle : linking volume at which it flowed into a deeper void; 0 for the last one.
+    sets : the zones that had gathered in each of the v voids, its core zone first.
+    joined : (m,) the linking volume at which each of ``sets.zones`` had joined; for core zones the core volume [(Mpc/h)^3].
+    core_volume : (v,) the largest cell [(Mpc/h)^3].
+    saddle : (v,) linking volume at which it flowed into a deeper void; 0 for the last one.
     """
 
-    zones: NDArray[np.int64]
+    sets: ZoneSets
     joined: NDArray[np.float64]
-    core_volume: float
-    saddle: float
+    core_volume: NDArray[np.float64]
+    saddle: NDArray[np.float64]
 
 
 def zones_of(volume: NDArray[np.float64], indptr, indices, origin) -> ZoneMap:
@@ -73,180 +76,166 @@ def zones_of(volume: NDArray[np.float64], indptr, indices, origin) -> ZoneMap:
 
     Of equal volumes the one that comes first in the array counts as larger.
     """
-    order = np.argsort(-volume, kind="stable")
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return ZoneMap(*_climb(volume, order, rank, indptr, indices, origin))
-
-
-@njit(cache=True)
-def _climb(volume, order, rank, indptr, indices, origin):
     n = len(volume)
-    zone = np.full(n, -1, dtype=np.int64)
-    depth = np.zeros(n, dtype=np.int64)
-    core = np.empty(n, dtype=np.int64)
-    near_edge = np.zeros(n, dtype=np.bool_)
-    found = 0
-    for i in order:
-        if volume[i] <= 0.0:
-            break
+    top, depth, near_edge = np.full(n, -1), np.full(n, -1), np.zeros(n, dtype=bool)
+    _climb(volume, indptr, indices, origin, top, depth, near_edge)
+    core = np.flatnonzero(top == np.arange(n))
+    core = core[np.argsort(-volume[core], kind="stable")]
+    number = np.full(n + 1, -1)  # one more, for those that climb nowhere (-1)
+    number[core] = np.arange(len(core))
+    return ZoneMap(number[top], np.maximum(depth, 0), core, near_edge)
+
+
+# The kernels fill arrays that they are given: to make arrays inside, or call max, takes longer to compile than the loops do.
+
+
+@njit(**KERNEL)
+def _climb(volume, indptr, indices, origin, top, depth, near_edge):
+    """Fill in the core that each cell climbs to, the number of steps, and whether it has a neighbour of volume 0.
+
+    ``top`` and ``depth`` come as -1 and stay so for cells of volume 0.
+    """
+    n = len(volume)
+    for i in range(n):
+        largest = volume[i]
+        if largest <= 0.0:
+            continue
         best = i
         for k in range(indptr[i], indptr[i + 1]):
             j = origin[indices[k]]
-            if rank[j] < rank[best]:
-                best = j
             if volume[j] <= 0.0:
                 near_edge[i] = True
+            elif volume[j] > largest or (volume[j] == largest and j < best):
+                best, largest = j, volume[j]
+        top[i] = best
         if best == i:
-            core[found] = i
-            zone[i] = found
-            found += 1
-        else:
-            zone[i] = zone[best]
-            depth[i] = depth[best] + 1
-    return zone, depth, core[:found].copy(), near_edge
+            depth[i] = 0
+    for i in range(n):
+        if top[i] < 0:
+            continue
+        # Up to the first cell that knows its core, then once more to tell all on the way.
+        steps, j = 0, i
+        while depth[j] < 0:
+            j = top[j]
+            steps += 1
+        core, steps = top[j], steps + depth[j]
+        j = i
+        while depth[j] < 0:
+            depth[j] = steps
+            steps -= 1
+            above = top[j]
+            top[j] = core
+            j = above
 
 
-def link_zones(volume, zones: ZoneMap, indptr, indices, origin, sites, tetrahedra, centres) -> ZoneLinks:
-    """The highest pass and the common area of every pair of adjacent zones."""
-    k = len(zones.core)
+def link_zones(volume, zones: ZoneMap, indptr, indices, origin, area) -> ZoneLinks:
+    """The highest pass and the common area of every pair of adjacent zones.
+
+    ``area`` are those of the facets towards the neighbours ``indices``.
+    """
+    k, places = len(zones.core), _FEWEST_PLACES
     label = np.where(zones.zone < 0, k, zones.zone)
-    key, low = _crossings(volume, label, indptr, indices, origin, k + 1)
-    order = np.lexsort((-low, key))
-    key, low = key[order], low[order]
-    first_of_key = np.ones(len(key), dtype=bool)
-    first_of_key[1:] = key[1:] != key[:-1]
-    pairs = key[first_of_key]
-    area = _pair_areas(label, origin, sites, tetrahedra, centres, k + 1, pairs)
-    return ZoneLinks(pairs // (k + 1), pairs % (k + 1), low[first_of_key], area)
+    while places < _PLACES * k:
+        places *= 2
+    while True:
+        key, link = np.full(places, -1), np.zeros((places, 2))
+        if _gather_links(volume, label, indptr, indices, origin, area, k + 1, key, link):
+            break
+        places *= 2
+    used = np.flatnonzero(key >= 0)
+    used = used[np.argsort(key[used])]
+    return ZoneLinks(key[used] // (k + 1), key[used] % (k + 1), link[used, 0], link[used, 1])
 
 
-@njit(cache=True)
-def _crossings(volume, label, indptr, indices, origin, base):
-    n = len(volume)
-    count = 0
-    for i in range(n):
-        for k in range(indptr[i], indptr[i + 1]):
-            if label[i] < label[origin[indices[k]]]:
-                count += 1
-    key = np.empty(count, dtype=np.int64)
-    low = np.empty(count)
-    m = 0
-    for i in range(n):
+#: Places of the table of links for each zone, of which half are used at most: a zone borders on some fifteen others.
+_PLACES, _FEWEST_PLACES = 24, 1024
+
+
+@njit(**KERNEL)
+def _gather_links(volume, label, indptr, indices, origin, area, base, keys, link):
+    """Fill in the highest pass and the area between each two labels; False when the table is too small.
+
+    ``keys`` (s,) and ``link`` (s, 2) are an open hash table of s places, a power of two, from ``lower label base + higher
+    label`` to pass and area. Each facet is counted from its cell with the lower label.
+    """
+    mask, used = len(keys) - 1, 0
+    for i in range(len(volume)):
+        last, slot = -1, 0
         for k in range(indptr[i], indptr[i + 1]):
             j = origin[indices[k]]
-            if label[i] < label[j]:
-                key[m] = label[i] * base + label[j]
-                low[m] = min(volume[i], volume[j])
-                m += 1
-    return key, low
+            if label[i] >= label[j]:
+                continue
+            key = label[i] * base + label[j]
+            if key != last:
+                last = key
+                # Fibonacci hashing: the higher bits of the product depend on every bit of the key.
+                slot = ((key * 0x1E3779B97F4A7C15) >> 20) & mask
+                while keys[slot] >= 0 and keys[slot] != key:
+                    slot = (slot + 1) & mask
+                if keys[slot] < 0:
+                    keys[slot] = key
+                    used += 1
+                    if 2 * used > mask:
+                        return False
+            low = volume[i]
+            if volume[j] < low:
+                low = volume[j]
+            if low > link[slot, 0]:
+                link[slot, 0] = low
+            link[slot, 1] += area[k]
+    return True
 
 
-@njit(cache=True)
-def _pair_areas(label, origin, sites, tetrahedra, centres, base, pairs):
-    """Area of the facets between differently labelled cells, from signed triangles (mid-edge, face centre, vertex).
-
-    In a periodic box a tetrahedron across the boundary is held once per copy that touches the box: each edge is taken
-    only from the copies whose first vertex is a point of the box.
-    """
-    n = len(label)
-    area = np.zeros(len(pairs))
-    for t in range(len(tetrahedra)):
-        mixed = False
-        for i in range(1, 4):
-            mixed = mixed or label[origin[tetrahedra[t, i]]] != label[origin[tetrahedra[t, 0]]]
-        if not mixed or not math.isfinite(centres[t, 0]):
-            continue
-        for i in range(4):
-            for j in range(4):
-                a, b = tetrahedra[t, i], tetrahedra[t, j]
-                la, lb = label[origin[a]], label[origin[b]]
-                # The cell with the lower label counts the facet, from its own (unshifted) copy.
-                if a >= n or la >= lb:
-                    continue
-                pair = np.searchsorted(pairs, la * base + lb)
-                area[pair] += _edge_area(sites, tetrahedra[t], centres[t], i, j)
-    return area
-
-
-@njit(cache=True)
-def _edge_area(sites, tetrahedron, centre, i, j):
-    """Signed area that one tetrahedron contributes to the Voronoi facet dual to its edge (i, j)."""
-    a, b = sites[tetrahedron[i]], sites[tetrahedron[j]]
-    ex, ey, ez = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-    cx, cy, cz = centre[0] - a[0], centre[1] - a[1], centre[2] - a[2]
-    edge = math.sqrt(ex * ex + ey * ey + ez * ez)
-    total = 0.0
-    for k in range(4):
-        if k in (i, j):
-            continue
-        far = 6 - i - j - k
-        p, q = sites[tetrahedron[k]], sites[tetrahedron[far]]
-        ux, uy, uz = p[0] - a[0], p[1] - a[1], p[2] - a[2]
-        nx, ny, nz = ey * uz - ez * uy, ez * ux - ex * uz, ex * uy - ey * ux
-        n2 = nx * nx + ny * ny + nz * nz
-        if n2 == 0.0:
-            continue
-        side = nx * (q[0] - a[0]) + ny * (q[1] - a[1]) + nz * (q[2] - a[2])
-        height = nx * cx + ny * cy + nz * cz
-        if side < 0.0:
-            height = -height
-        # cot(angle at p) = (a - p) . (b - p) / |n|; the face centre lies |edge|/2 cot from the edge.
-        dot = ux * (ux - ex) + uy * (uy - ey) + uz * (uz - ez)
-        total += 0.25 * edge * dot * height / n2
-    return total
-
-
-def flood(links: ZoneLinks, core_volume: NDArray[np.float64]) -> list[Flood]:
-    """The hierarchy of voids, from the highest pass down.
+def flood(links: ZoneLinks, core_volume: NDArray[np.float64]) -> Hierarchy:
+    """The hierarchy of voids, from the highest pass down, of zones numbered from the largest core down.
 
     All groups that meet at one saddle volume flow into the one with the largest core at once, and each of the others is
     recorded. Groups that are linked to nothing meet at a saddle of 0, so that each zone is the core of one void, and the
     last void takes every zone.
     """
     k = len(core_volume)
-    if k == 0:
-        return []
     real = links.second < k
-    first, second, saddle = links.first[real], links.second[real], links.saddle[real]
-    order = np.lexsort((second, first, -saddle))
-    first, second, saddle = first[order], second[order], saddle[order]
-    group = np.arange(k)
-    members: list[list[int]] = [[z] for z in range(k)]
-    joined = core_volume.astype(np.float64).copy()
-    deepest = np.arange(k)  # zone with the largest core of each group
-    voids: list[Flood] = []
+    order = np.flatnonzero(real)[np.argsort(-links.saddle[real], kind="stable")]
+    first, second, saddle = links.first[order].tolist(), links.second[order].tolist(), links.saddle[order].tolist()
+    volume = np.asarray(core_volume, dtype=np.float64).tolist()
+    group = list(range(k))
+    # Zones of the group whose core a zone is, in the order in which they joined, and the saddle at which they did.
+    members = [[z] for z in range(k)]
+    joined = [[volume[z]] for z in range(k)]
+    recorded: list[int] = []
+    at: list[float] = []
 
-    def record(g: int, at: float) -> None:
-        zones = np.array(members[g])
-        by_join = zones[np.lexsort((zones, -joined[zones]))]
-        voids.append(Flood(by_join, joined[by_join].copy(), float(core_volume[deepest[g]]), at))
+    def meet(groups: Sequence[int], level: float) -> None:
+        # The smallest number is the deepest. What is recorded stays as it is: only the winner's lists grow.
+        winner, losers = groups[0], groups[1:]
+        gathered: list[int] = []
+        for g in losers:
+            recorded.append(g)
+            at.append(level)
+            gathered += members[g]
+        for z in gathered:
+            group[z] = winner
+        gathered.sort()
+        members[winner] += gathered
+        joined[winner] += [level] * len(gathered)
 
     start = 0
     while start < len(saddle):
-        stop = start
-        while stop < len(saddle) and saddle[stop] == saddle[start]:
-            stop += 1
-        meeting = sorted({int(group[z]) for z in np.concatenate((first[start:stop], second[start:stop]))})
+        level, meeting = saddle[start], set()
+        while start < len(saddle) and saddle[start] == level:
+            meeting |= {group[first[start]], group[second[start]]}
+            start += 1
         if len(meeting) > 1:
-            # Zones are numbered from the largest core down: the smallest number is the deepest.
-            winner = min(meeting, key=lambda g: int(deepest[g]))
-            for g in meeting:
-                if g != winner:
-                    record(g, float(saddle[start]))
-                    joined[members[g]] = saddle[start]
-            for g in meeting:
-                if g != winner:
-                    group[members[g]] = winner
-                    members[winner].extend(members[g])
-                    members[g] = []
-        start = stop
-    remaining = [g for g in range(k) if members[g]]
-    last = min(remaining, key=lambda g: int(deepest[g]))
-    for g in remaining:
-        if g != last:
-            record(g, 0.0)
-            joined[members[g]] = 0.0
-            members[last].extend(members[g])
-    record(last, 0.0)
-    return voids
+            meet(sorted(meeting), level)
+    if k:
+        meet(sorted(set(group)), 0.0)
+        recorded.append(0)
+        at.append(0.0)
+    return Hierarchy(
+        ZoneSets(_joined_lists(members, recorded, np.int64), np.array([len(members[g]) for g in recorded], dtype=np.int64)),
+        _joined_lists(joined, recorded, np.float64), np.array([volume[g] for g in recorded]), np.array(at),
+    )
+
+
+def _joined_lists(lists: Sequence[Sequence], wanted: Sequence[int], dtype: type) -> NDArray:
+    return np.array([item for place in wanted for item in lists[place]], dtype=dtype)
