@@ -25,7 +25,7 @@ from armillary.voids.certificate import KNOWN, WANTED, Cells, find_wanted
 from armillary.voids.delaunay import Growing, spanning
 from armillary.voids.exact import coordinate_bits
 from armillary.voids.insertion import Precision, finite_tetrahedra
-from armillary.voids.order import HILBERT_BITS, hilbert_index, insertion_order
+from armillary.voids.order import HILBERT_BITS, extent, hilbert_index, insertion_order
 
 # Periods in each direction beyond which a box counts as too empty.
 _MOST_PERIODS = 4
@@ -87,8 +87,8 @@ class Whole:
         g = 1 << level
         cell = along >> np.uint64(3 * (HILBERT_BITS - level))
         filled, starts = np.unique(cell, return_index=True)
-        low = points.min(axis=0)
-        span = float((points.max(axis=0) - low).max()) or 1.0
+        low, high = extent(points)
+        span = float((high - low).max()) or 1.0
         # The curve runs through whole numbers up to 2^21 - 1 along each axis.
         side = span * (1 << HILBERT_BITS - level) / ((1 << HILBERT_BITS) - 1)
         place = np.full((g, g, g), -1, dtype=np.int32)

@@ -186,13 +186,12 @@ def neighbour_table(n_points, first, second, names):
     indices = np.empty(start[n_points + 1], dtype=np.int32)
     facet = np.empty(start[n_points + 1], dtype=np.int32)
     for f in range(len(first)):
-        site, other = np.uint64(first[np.uint64(f)]), np.uint64(second[np.uint64(f)])
-        for _ in range(2):
+        a, b = np.uint64(first[np.uint64(f)]), np.uint64(second[np.uint64(f)])
+        for site, other in ((a, b), (b, a)):
             if site < inner:
                 place = np.uint64(start[site + _1])
                 indices[place], facet[place] = names[other], f
                 start[site + _1] += 1
-            site, other = other, site
     for site in range(n_points):
         for k in range(start[site] + 1, start[site + 1]):
             place = np.uint64(k)

@@ -24,6 +24,7 @@ from armillary.voids.insertion import (
     INSPHERE_ERROR,
     MESH_FULL,
     ORIENT_ERROR,
+    PAIRS,
     TABLE_FULL,
     UNDERFLOW,
     USED,
@@ -34,7 +35,7 @@ from armillary.voids.insertion import (
     finite_tetrahedra,
     insert_points,
 )
-from armillary.voids.order import hilbert_index, insertion_order
+from armillary.voids.order import extent, hilbert_index, insertion_order
 
 #: Bits that coordinates may need: the largest is then at most 1e180 times the smallest step between two.
 _MOST_BITS = 600
@@ -62,7 +63,7 @@ def delaunay(points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np
     points = checked(points)
     along = hilbert_index(points)
     order = insertion_order(points, along)
-    growing = Growing(points.min(axis=0), points.max(axis=0))
+    growing = Growing(*extent(points))
     growing.insert(points[order], np.arange(len(points), dtype=np.uint64))
     # About as many places as points, so that counting them sorts.
     bits = max(int(np.ceil(np.log2(len(points)))), 1)
@@ -110,9 +111,11 @@ class Growing:
         self._ranks, self._walks = np.zeros(1, dtype=np.uint64), np.zeros(1, dtype=np.uint8)
         self.mesh = _enlarged(None, 0)
         self._scratch = Scratch(
-            cavity=np.empty(512, dtype=np.uint32), faces=np.empty(5 * 512, dtype=np.uint32),
-            free=np.empty(512, dtype=np.uint32), table=np.zeros(2 * 1024, dtype=np.uint64),
-            ends=np.zeros(int(INSERTED), dtype=np.uint32), state=np.array([2, 0, 0, 0, 0, 0], dtype=np.int64),
+            cavity=np.empty(512, dtype=np.uint32), faces=np.empty(512, dtype=np.uint32),
+            surface=np.empty(8 * 512, dtype=np.uint32), local=np.zeros(1, dtype=np.uint64),
+            pairs=np.empty(PAIRS, dtype=np.uint32), table=np.zeros(2 * 1024, dtype=np.uint64),
+            free=np.empty(512, dtype=np.uint32),
+            ends=np.zeros(int(INSERTED), dtype=np.uint32), state=np.array([2, 0, 1, 0, 0, 0], dtype=np.int64),
         )
 
     @property
@@ -176,6 +179,7 @@ class Growing:
         self._ranks = np.concatenate((self._ranks, ranks))
         walks = np.zeros(len(points), dtype=np.uint8) if walks is None else walks
         self._walks = np.concatenate((self._walks, walks))
+        self._scratch = self._scratch._replace(local=np.zeros(len(self._walks), dtype=np.uint64))
 
     def _run(self, precision: Precision, first: int, last: int) -> None:
         """Insert points first ... last-1; arrays grow when they are full."""
@@ -184,7 +188,9 @@ class Growing:
             first = insert_points(self.xyz, self._ranks, self._walks, precision, self.mesh, scratch, first, last)
             why = scratch.state[WHY]
             if why == CAVITY_FULL:
-                self._scratch = scratch._replace(cavity=_twice(scratch.cavity), faces=_twice(scratch.faces))
+                self._scratch = scratch._replace(
+                    cavity=_twice(scratch.cavity), faces=_twice(scratch.faces), surface=_twice(scratch.surface)
+                )
             elif why == FREE_FULL:
                 self._scratch = scratch._replace(free=_twice(scratch.free))
             elif why == TABLE_FULL:

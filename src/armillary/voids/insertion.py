@@ -42,11 +42,14 @@ INSERTED = np.uint64(255)
 _LONGEST_WALK = 1_000_000
 #: Why :func:`insert_points` stopped: what must grow before it can go on.
 CAVITY_FULL, MESH_FULL, FREE_FULL, TABLE_FULL = 1, 2, 3, 4
-#: Places in ``Scratch.state``: slots used, slots free, twice the insertions, why it stopped, coincident points, last slot.
+#: Length of ``Scratch.pairs``.
+PAIRS = 64 * 64
+#: Places in ``Scratch.state``: slots used, slots free, insertions, why it stopped, coincident points, last slot.
 USED, FREE, STAMP, WHY, COINCIDENT, LAST = range(6)
 
 _0, _1, _2, _3, _4, _5, _6, _7, _8 = (np.uint64(k) for k in range(9))
 _16, _VISIT, _SIZE, _32 = np.uint64(16), np.uint64(14), np.uint64(15), np.uint64(32)
+_64, _MOST_LOCAL = np.uint64(64), np.uint64(64)
 _LOW = np.uint64(0xFFFFFFFF)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 #: The corners of the face opposite to each corner, in the order that a positive orient puts that corner above.
@@ -84,15 +87,20 @@ class Scratch(NamedTuple):
 
     Attributes
     ----------
-    cavity : tetrahedra in conflict; faces : (5 f,) code across and corners of the faces around them; free : slots free.
-    table : (2 e,) from edges of the cavity's surface to the new tetrahedron there, stamped rather than cleared.
-    ends : where each walk ended; state : see above.
+    cavity : tetrahedra in conflict; faces : those around them, 4 t + j for the corner j of t opposite.
+    surface : (8 f,) of each face the code across, three vertices, their numbers on the surface, and the slot of the new tetrahedron.
+    local : (n,) from vertices to numbers on the surface; pairs : (64 * 64,) from two numbers to the new face at that edge.
+    table : (2 e,) the same from two vertices, for large surfaces. It is, like ``local``, stamped rather than cleared.
+    free : slots free; ends : where each walk ended; state : see above.
     """
 
     cavity: NDArray[np.uint32]
     faces: NDArray[np.uint32]
-    free: NDArray[np.uint32]
+    surface: NDArray[np.uint32]
+    local: NDArray[np.uint64]
+    pairs: NDArray[np.uint32]
     table: NDArray[np.uint64]
+    free: NDArray[np.uint32]
     ends: NDArray[np.uint32]
     state: NDArray[np.int64]
 
@@ -196,11 +204,11 @@ def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
         ``INSERTED`` for points to pass over.
     """
     links, sphere, visit, size = mesh
-    cavity, faces, free, table, ends, state = scratch
+    cavity, faces, surface, local, pairs, table, free, ends, state = scratch
     used, n_free, stamp = np.uint64(state[USED]), np.uint64(state[FREE]), np.uint32(state[STAMP])
     slot = np.uint64(state[LAST])
     static_sphere, static_side = precision.sphere, precision.side
-    most, mask = min(len(cavity), len(faces) // 5) - 4, np.uint64(len(table) // 2 - 1)
+    most, mask = np.uint64(min(len(cavity), len(faces)) - 4), np.uint64(len(table) // 2 - 1)
     state[WHY] = 0
     reached = last
     for point in range(first, last):
@@ -273,74 +281,84 @@ def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
                 state[COINCIDENT] += 1
                 continue
 
-        # Excavate: from there outwards all tetrahedra in conflict, and the faces around them.
-        stamp += np.uint32(2)
-        outside = stamp + np.uint32(1)
+        # Excavate: from there outwards all tetrahedra in conflict, and the faces around them. Outcomes are chance, which a
+        # processor cannot foresee: what they decide is counted rather than branched on.
+        stamp += np.uint32(1)
         cavity[0] = t
         visit[_16 * t + _VISIT] = stamp
-        n_cavity, n_faces, done = 1, 0, 0
+        n_cavity, n_faces, done = _1, _0, _0
         while done < n_cavity:
             if n_cavity > most or n_faces > most:
                 state[WHY] = CAVITY_FULL
                 break
-            row = _8 * np.uint64(cavity[np.uint64(done)])
-            done += 1
+            own = np.uint64(cavity[done])
+            done += _1
             for i in range(4):
                 corner = np.uint64(i)
-                code = links[row + _4 + corner]
-                t = np.uint64(code >> np.uint32(2))
-                at = _8 * t
-                seen = visit[_2 * at + _VISIT]
-                if seen == stamp:
-                    continue
-                if seen != outside:
-                    x, y, z = px - sphere[at + _4], py - sphere[at + _5], pz - sphere[at + _6]
-                    depth, x2, longest = sphere[at + _3], x * x + y * y + z * z, np.float64(size[_2 * at + _SIZE])
-                    value = sphere[at] * x + sphere[at + _1] * y + sphere[at + _2] * z - depth * x2
-                    if depth != 0.0 and (abs(value) > static_sphere or abs(value) > _near(longest, x2)):
-                        found = value > 0.0
-                    else:
-                        found = _conflict_close(xyz, ranks, links, size, precision, t, p, value, max(abs(x), abs(y), abs(z)))
-                    if found:
-                        visit[_2 * at + _VISIT] = stamp
-                        cavity[np.uint64(n_cavity)] = t
-                        n_cavity += 1
-                        continue
-                    visit[_2 * at + _VISIT] = outside
-                face, at = _3 * corner, np.uint64(5 * n_faces)
-                faces[at] = code
-                faces[at + _1] = links[row + FACE[face]]
-                faces[at + _2] = links[row + FACE[face + _1]]
-                faces[at + _3] = links[row + FACE[face + _2]]
-                n_faces += 1
+                t = np.uint64(links[_8 * own + _4 + corner]) >> _2
+                row = _8 * t
+                x, y, z = px - sphere[row + _4], py - sphere[row + _5], pz - sphere[row + _6]
+                depth, x2, longest = sphere[row + _3], x * x + y * y + z * z, np.float64(size[_2 * row + _SIZE])
+                value = sphere[row] * x + sphere[row + _1] * y + sphere[row + _2] * z - depth * x2
+                found = value > 0.0
+                if depth == 0.0 or not (abs(value) > static_sphere or abs(value) > _near(longest, x2)):
+                    found = _conflict_close(xyz, ranks, links, size, precision, t, p, value, max(abs(x), abs(y), abs(z)))
+                inside, seen = np.uint64(found), visit[_2 * row + _VISIT]
+                cavity[n_cavity] = t
+                n_cavity += inside & np.uint64(seen != stamp)
+                visit[_2 * row + _VISIT] = stamp if found else seen
+                faces[n_faces] = _4 * own + corner
+                n_faces += _1 - inside
         if state[WHY] == 0:
-            if _8 * (used + np.uint64(n_faces)) > np.uint64(len(links)):
+            if _8 * (used + n_faces) > np.uint64(len(links)):
                 state[WHY] = MESH_FULL
-            elif np.uint64(n_cavity) + n_free > np.uint64(len(free)):
+            elif n_cavity + n_free > np.uint64(len(free)):
                 state[WHY] = FREE_FULL
-            elif 6 * n_faces > len(table):
+            elif _6 * n_faces > np.uint64(len(table)):
                 state[WHY] = TABLE_FULL
         if state[WHY] != 0:
             reached = point
             break
 
+        # Copy the faces, as their tetrahedra give way to new ones, and number the vertices on the cavity's surface.
+        n_local = _0
+        for f in range(n_faces):
+            at = _8 * np.uint64(f)
+            code = np.uint64(faces[f])
+            row, corner = _8 * (code >> _2), code & _3
+            surface[at] = links[row + _4 + corner]
+            for i in range(3):
+                vertex = np.uint64(links[row + FACE[_3 * corner + np.uint64(i)]])
+                entry = local[vertex]
+                new = entry >> _32 != np.uint64(stamp)
+                number = n_local if new else entry & _LOW
+                n_local += np.uint64(new)
+                local[vertex] = np.uint64(stamp) << _32 | number
+                surface[at + _1 + np.uint64(i)] = vertex
+                surface[at + _4 + np.uint64(i)] = number
+        few = n_local <= _MOST_LOCAL
+
         # Fill: a tetrahedron of each face and p, linked across that face, and across the others at the edges they share.
         smallest = np.inf
         for f in range(n_faces):
-            if f < n_cavity:
-                slot = np.uint64(cavity[np.uint64(f)])
+            at = _8 * np.uint64(f)
+            if np.uint64(f) < n_cavity:
+                slot = np.uint64(cavity[f])
             elif n_free > _0:
                 n_free -= _1
                 slot = np.uint64(free[n_free])
             else:
                 slot = used
                 used += _1
-            row, at = _8 * slot, np.uint64(5 * f)
-            a, b, c = np.uint64(faces[at + _1]), np.uint64(faces[at + _2]), np.uint64(faces[at + _3])
+            row, beyond = _8 * slot, np.uint64(surface[at])
+            a, b, c = np.uint64(surface[at + _1]), np.uint64(surface[at + _2]), np.uint64(surface[at + _3])
             links[row], links[row + _1], links[row + _2], links[row + _3] = a, b, c, p
-            beyond = np.uint64(faces[at])
             links[row + _7] = beyond
             links[_8 * (beyond >> _2) + _4 + (beyond & _3)] = _4 * slot + _3
+            surface[at + _7] = slot
+            if few:
+                i, j, k = np.uint64(surface[at + _4]), np.uint64(surface[at + _5]), np.uint64(surface[at + _6])
+                pairs[_64 * j + k], pairs[_64 * k + i], pairs[_64 * i + j] = _4 * slot, _4 * slot + _1, _4 * slot + _2
 
             ux, uy, uz = xyz[_3 * a] - px, xyz[_3 * a + _1] - py, xyz[_3 * a + _2] - pz
             vx, vy, vz = xyz[_3 * b] - px, xyz[_3 * b + _1] - py, xyz[_3 * b + _2] - pz
@@ -369,25 +387,33 @@ def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
                 # Where the next walk starts: long tetrahedra lead far away.
                 smallest, ends[walk] = largest, slot
 
+        for f in range(n_faces if few else _0):
+            # Round the surface, every edge is met in both directions.
+            at = _8 * np.uint64(f)
+            row = _8 * np.uint64(surface[at + _7])
+            i, j, k = np.uint64(surface[at + _4]), np.uint64(surface[at + _5]), np.uint64(surface[at + _6])
+            links[row + _4], links[row + _5], links[row + _6] = pairs[_64 * k + j], pairs[_64 * i + k], pairs[_64 * j + i]
+        for f in range(_0 if few else n_faces):
+            # Too many vertices for a table of all pairs: one of those that are edges, by hash.
+            at = _8 * np.uint64(f)
             for i in range(3):
-                low, high = (b, c) if i == 0 else ((c, a) if i == 1 else (a, b))
+                low = np.uint64(surface[at + _1 + np.uint64((i + 1) % 3)])
+                high = np.uint64(surface[at + _1 + np.uint64((i + 2) % 3)])
                 if low > high:
                     low, high = high, low
-                key, mine = low << _32 | high, _4 * slot + np.uint64(i)
+                key, mine = low << _32 | high, _4 * np.uint64(surface[at + _7]) + np.uint64(i)
                 place = (key * _MIX) >> _32 & mask
-                while True:
-                    entry = table[_2 * place + _1]
-                    if entry >> _32 != np.uint64(stamp):
-                        table[_2 * place], table[_2 * place + _1] = key, np.uint64(stamp) << _32 | mine
-                        break
-                    if table[_2 * place] == key:
-                        other = entry & _LOW
-                        links[row + _4 + np.uint64(i)] = other
-                        links[_8 * (other >> _2) + _4 + (other & _3)] = mine
-                        break
+                while table[_2 * place + _1] >> _32 == np.uint64(stamp) and table[_2 * place] != key:
                     place = (place + _1) & mask
+                entry = table[_2 * place + _1]
+                if entry >> _32 == np.uint64(stamp):
+                    other = entry & _LOW
+                    links[_8 * (mine >> _2) + _4 + (mine & _3)] = other
+                    links[_8 * (other >> _2) + _4 + (other & _3)] = mine
+                else:
+                    table[_2 * place], table[_2 * place + _1] = key, np.uint64(stamp) << _32 | mine
         for k in range(n_faces, n_cavity):
-            gone = np.uint64(cavity[np.uint64(k)])
+            gone = np.uint64(cavity[k])
             links[_8 * gone] = DEAD
             free[n_free] = gone
             n_free += _1
