@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from armillary.errors import CoordinateError
 from armillary.model import BoxRegion
 from armillary.voids.cells import circumcentres_from_first
-from armillary.voids.certificate import KNOWN, WANTED, Cells, find_wanted
+from armillary.voids.certificate import COARSE, KNOWN, WANTED, Cells, find_wanted
 from armillary.voids.delaunay import Growing, spanning
 from armillary.voids.exact import coordinate_bits
 from armillary.voids.insertion import Precision, finite_tetrahedra
@@ -42,6 +42,7 @@ class Whole:
     rank : (n,) place in the order of insertion.
     place : (g, g, g) number of the grid's cell at each place, -1 where it is empty.
     starts : (c + 1,) the points of each cell.
+    bounds : (g/4, g/4, g/4, 2, 3) lowest and highest coordinates of the points in each 4^3 cells.
     low, side : corner (3,) of the grid, and side of a cell.
     period : (3,) sides of the periodic box, infinite without one.
     base, bits : coordinates, shifted ones too, are integers of so many bits times 2**base.
@@ -52,6 +53,7 @@ class Whole:
     rank: NDArray[np.uint32]
     place: NDArray[np.int32]
     starts: NDArray[np.int64]
+    bounds: NDArray[np.float64]
     low: NDArray[np.float64]
     side: float
     period: NDArray[np.float64]
@@ -86,15 +88,19 @@ class Whole:
         level = max(int(np.log2(len(points))) // 3, 1)
         g = 1 << level
         cell = along >> np.uint64(3 * (HILBERT_BITS - level))
-        filled, starts = np.unique(cell, return_index=True)
+        starts = _first_of_each(cell)
         low, high = extent(points)
         span = float((high - low).max()) or 1.0
         # The curve runs through whole numbers up to 2^21 - 1 along each axis.
         side = span * (1 << HILBERT_BITS - level) / ((1 << HILBERT_BITS) - 1)
         place = np.full((g, g, g), -1, dtype=np.int32)
         at = np.minimum(((points[starts] - low) / span * ((1 << HILBERT_BITS) - 1)).astype(np.int64), (1 << HILBERT_BITS) - 1)
-        place[tuple((at >> HILBERT_BITS - level).T)] = np.arange(len(filled), dtype=np.int32)
-        return cls(points, order, rank, place, np.append(starts, len(points)), low, side, period, base, bits)
+        place[tuple((at >> HILBERT_BITS - level).T)] = np.arange(len(starts), dtype=np.int32)
+        first = _first_of_each(cell >> np.uint64(6))
+        bounds = np.zeros((max(g // COARSE, 1),) * 3 + (2, 3))
+        block = tuple((at[np.searchsorted(starts, first)] >> HILBERT_BITS - level).T // COARSE)
+        bounds[block] = np.stack((np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)), axis=1)
+        return cls(points, order, rank, place, np.append(starts, len(points)), bounds, low, side, period, base, bits)
 
     def __len__(self) -> int:
         return len(self.points)
@@ -112,6 +118,10 @@ class Whole:
             return np.zeros((1, 3))
         steps = sorted(product(range(-periods, periods + 1), repeat=3), key=lambda step: sum(map(abs, step)))
         return np.array(steps) * self.period
+
+
+def _first_of_each(sorted_values):
+    return np.flatnonzero(np.append(True, sorted_values[1:] != sorted_values[:-1]))
 
 
 @dataclass(frozen=True)
@@ -181,7 +191,10 @@ def _certified(whole: Whole, first: int, last: int, shifts: NDArray[np.float64])
 
 def _cells(whole: Whole, shifts) -> Cells:
     half = 0.5 * whole.period
-    return Cells(whole.points.reshape(-1), whole.starts, whole.place, whole.low, whole.side, shifts, np.stack((-half, half)))
+    return Cells(
+        whole.points.reshape(-1), whole.starts, whole.place, whole.bounds, whole.low, whole.side, shifts,
+        np.stack((-half, half)),
+    )
 
 
 def _first_halo(whole: Whole, first: int, last: int, shifts) -> NDArray[np.uint8]:

@@ -22,10 +22,10 @@ from armillary.voids.insertion import DEAD, FACE, INSPHERE_ERROR, ORIENT_ERROR, 
 
 #: States of a cell under a shift.
 UNKNOWN, KNOWN, WANTED = 0, 1, 2
-#: Cells of the grid along the side of a coarse one.
+#: Cells of the grid along the side of a coarse one: two levels of the Hilbert curve.
 COARSE = 4
 
-# The visit of a tetrahedron that was found to stay; that of insertions is larger, and of new tetrahedra 0.
+# The visit of a tetrahedron that need not be looked at again; that of insertions is larger, and of new tetrahedra 0.
 _STAYS = np.uint32(1)
 # A tetrahedron whose volume is smaller, in units of its longest edge cubed, says little about its circumcentre.
 _FLAT = 1e-9
@@ -38,6 +38,7 @@ class Cells(NamedTuple):
     ----------
     points : (3 n,) coordinates; starts : (c + 1,) the points of each cell.
     cell_at : (g, g, g) the cell at each place of the grid, -1 for an empty one.
+    bounds : (g/4, g/4, g/4, 2, 3) lowest and highest coordinates of the points in each coarse cell.
     low, side : corner (3,) of the grid, and side of a cell.
     shifts : (s, 3) what is added to the points; the first is none.
     box : (2, 3) the space in which only the first shift has points: a period's box, or everything.
@@ -46,6 +47,7 @@ class Cells(NamedTuple):
     points: NDArray[np.float64]
     starts: NDArray[np.int64]
     cell_at: NDArray[np.int32]
+    bounds: NDArray[np.float64]
     low: NDArray[np.float64]
     side: float
     shifts: NDArray[np.float64]
@@ -74,6 +76,7 @@ def find_wanted(xyz, mesh, n_slots, unit, precision, own, cells, known, depth):
         if visit[16 * t + 14] == _STAYS or links[8 * t] == DEAD:
             continue
         if not (own[links[8 * t]] or own[links[8 * t + 1]] or own[links[8 * t + 2]] or own[links[8 * t + 3]]):
+            visit[16 * t + 14] = _STAYS
             continue
         todo[0] = t
         length, at, stays = 1, 0, True
@@ -96,9 +99,12 @@ def find_wanted(xyz, mesh, n_slots, unit, precision, own, cells, known, depth):
                 x - radius >= box[0, 0] and y - radius >= box[0, 1] and z - radius >= box[0, 2]
                 and x + radius <= box[1, 0] and y + radius <= box[1, 1] and z + radius <= box[1, 2]
             ):
-                # Nearly always: no cell that the ball can touch is unknown.
-                i, j, k = math.floor((x - low[0]) / side), math.floor((y - low[1]) / side), math.floor((z - low[2]) / side)
-                if min(i, j, k) >= 0 and max(i, j, k) < g and radius < (depth[i, j, k] - 1) * side:
+                # Nearly always: no cell that the ball can touch is unknown. Of a ball centred outside the grid, what lies in the
+                # grid is no farther from the nearest place there.
+                i = min(max(math.floor((x - low[0]) / side), 0), g - 1)
+                j = min(max(math.floor((y - low[1]) / side), 0), g - 1)
+                k = min(max(math.floor((z - low[2]) / side), 0), g - 1)
+                if radius < (depth[i, j, k] - 1) * side:
                     continue
             shift, cell = _nearest_conflict(xyz, mesh, s, ghost, b, (x, y, z, radius), unit, precision, cells, known, unknown)
             if cell >= 0:
@@ -146,12 +152,14 @@ def _ball(sphere, b, t, unit):
 def _nearest_conflict(xyz, mesh, t, ghost, b, ball, unit, precision, cells, known, unknown):
     """(shift, cell), not known, that holds a point in conflict with t and is the nearest to it; (-1, -1) for none."""
     x, y, z, radius = ball
+    links, sphere, points, starts = mesh.links, mesh.sphere, cells.points, cells.starts
     low, side, g = cells.low, cells.side, len(cells.cell_at)
     best_shift, best_cell, nearest = -1, -1, math.inf
     first, last = np.empty(3, dtype=np.int64), np.empty(3, dtype=np.int64)
     for s in range(len(cells.shifts)):
         # The ball as seen from the grid.
-        cx, cy, cz = x - cells.shifts[s, 0], y - cells.shifts[s, 1], z - cells.shifts[s, 2]
+        sx, sy, sz = cells.shifts[s, 0], cells.shifts[s, 1], cells.shifts[s, 2]
+        cx, cy, cz = x - sx, y - sy, z - sz
         for axis in range(3):
             centre = (cx if axis == 0 else (cy if axis == 1 else cz)) - low[axis]
             first[axis] = max(math.floor(max((centre - radius) / side - 1e-6, -1.0)), 0)
@@ -161,7 +169,10 @@ def _nearest_conflict(xyz, mesh, t, ghost, b, ball, unit, precision, cells, know
                 for ck in range(first[2] // COARSE, last[2] // COARSE + 1):
                     if not unknown[s, ci, cj, ck]:
                         continue
-                    away = _away(low, COARSE * side, ci, cj, ck, cx, cy, cz, mesh.sphere, t)
+                    x0, x1 = cells.bounds[ci, cj, ck, 0, 0] - cx, cells.bounds[ci, cj, ck, 1, 0] - cx
+                    y0, y1 = cells.bounds[ci, cj, ck, 0, 1] - cy, cells.bounds[ci, cj, ck, 1, 1] - cy
+                    z0, z1 = cells.bounds[ci, cj, ck, 0, 2] - cz, cells.bounds[ci, cj, ck, 1, 2] - cz
+                    away = _away(x0, y0, z0, x1, y1, z1, sphere, t)
                     if away > radius or away >= nearest:
                         continue
                     for i in range(max(first[0], COARSE * ci), min(last[0], COARSE * ci + COARSE - 1) + 1):
@@ -170,39 +181,36 @@ def _nearest_conflict(xyz, mesh, t, ghost, b, ball, unit, precision, cells, know
                                 cell = cells.cell_at[i, j, k]
                                 if cell < 0 or known[s, cell] == KNOWN:
                                     continue
-                                away = _away(low, side, i, j, k, cx, cy, cz, mesh.sphere, t)
+                                # A cell, made slightly larger, as a point at its side may have been put beyond.
+                                x0, x1 = low[0] + (i - 1e-6) * side - cx, low[0] + (i + 1.000001) * side - cx
+                                y0, y1 = low[1] + (j - 1e-6) * side - cy, low[1] + (j + 1.000001) * side - cy
+                                z0, z1 = low[2] + (k - 1e-6) * side - cz, low[2] + (k + 1.000001) * side - cz
+                                away = _away(x0, y0, z0, x1, y1, z1, sphere, t)
                                 if away <= radius and away < nearest and _holds_conflict(
-                                    xyz, mesh, t, ghost, b, unit, precision, cells, s, cell
+                                    xyz, links, sphere, t, ghost, b, precision, points, starts[cell], starts[cell + 1],
+                                    1.0 / unit, sx, sy, sz,
                                 ):
                                     best_shift, best_cell, nearest = s, cell, away
     return best_shift, best_cell
 
 
 @njit(cache=True)
-def _away(low, side, i, j, k, x, y, z, sphere, t):
-    """Distance of the cell (i, j, k) of a grid from the centre (x, y, z) of t, made slightly too small.
-
-    Infinite for a cell that lies on the near side of a ghost's facet, which passes through (x, y, z).
-    """
-    x0, x1 = low[0] + (i - 1e-6) * side - x, low[0] + (i + 1.000001) * side - x
-    y0, y1 = low[1] + (j - 1e-6) * side - y, low[1] + (j + 1.000001) * side - y
-    z0, z1 = low[2] + (k - 1e-6) * side - z, low[2] + (k + 1.000001) * side - z
+def _away(x0, y0, z0, x1, y1, z1, sphere, t):
+    """Distance of a box, given from the centre of t, from that centre; infinite on the near side of a ghost's facet."""
     if sphere[8 * t + 3] == 0.0:
         nx, ny, nz = sphere[8 * t], sphere[8 * t + 1], sphere[8 * t + 2]
-        if max(nx * x0, nx * x1) + max(ny * y0, ny * y1) + max(nz * z0, nz * z1) < 0.0:
+        highest = max(nx * x0, nx * x1) + max(ny * y0, ny * y1) + max(nz * z0, nz * z1)
+        if highest < -1e-12 * (abs(nx) * max(-x0, x1) + abs(ny) * max(-y0, y1) + abs(nz) * max(-z0, z1)):
             return math.inf
     dx, dy, dz = max(x0, -x1, 0.0), max(y0, -y1, 0.0), max(z0, -z1, 0.0)
-    return math.sqrt(dx * dx + dy * dy + dz * dz)
+    return math.sqrt(dx * dx + dy * dy + dz * dz) * (1.0 - 1e-12)
 
 
 @njit(cache=True)
-def _holds_conflict(xyz, mesh, t, ghost, b, unit, precision, cells, shift, cell):
-    """True when a point of the cell may lie in the circumsphere of t, or lies beyond the facet of a ghost."""
-    links, sphere = mesh.links, mesh.sphere
-    for p in range(cells.starts[cell], cells.starts[cell + 1]):
-        px = (cells.points[3 * p] + cells.shifts[shift, 0]) / unit
-        py = (cells.points[3 * p + 1] + cells.shifts[shift, 1]) / unit
-        pz = (cells.points[3 * p + 2] + cells.shifts[shift, 2]) / unit
+def _holds_conflict(xyz, links, sphere, t, ghost, b, precision, points, first, last, scale, sx, sy, sz):
+    """True when one of points first ... last-1, shifted, may lie in the circumsphere of t, or lies beyond a ghost's facet."""
+    for p in range(first, last):
+        px, py, pz = scale * (points[3 * p] + sx), scale * (points[3 * p + 1] + sy), scale * (points[3 * p + 2] + sz)
         x, y, z = px - sphere[8 * t + 4], py - sphere[8 * t + 5], pz - sphere[8 * t + 6]
         value = sphere[8 * t] * x + sphere[8 * t + 1] * y + sphere[8 * t + 2] * z
         reach = max(abs(x), abs(y), abs(z))

@@ -88,7 +88,7 @@ class Scratch(NamedTuple):
     Attributes
     ----------
     cavity : tetrahedra in conflict; faces : those around them, 4 t + j for the corner j of t opposite.
-    surface : (8 f,) of each face the code across, three vertices, their numbers on the surface, and the slot of the new tetrahedron.
+    surface : (8 f,) of each face the code across, three vertices, their numbers on the surface, and the new tetrahedron.
     local : (n,) from vertices to numbers on the surface; pairs : (64 * 64,) from two numbers to the new face at that edge.
     table : (2 e,) the same from two vertices, for large surfaces. It is, like ``local``, stamped rather than cleared.
     free : slots free; ends : where each walk ended; state : see above.
