@@ -6,13 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 DEMO := runs/demo
+SETS := 100000
+FIRST := 0
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench docs clean
+.PHONY: help run test fuzz lint bench docs clean
 
 help:
 	@echo "make run    simulate a small survey, find its voids with all four methods, write a report"
 	@echo "make test   run every check"
+	@echo "make fuzz   tessellate 100,000 small adversarial sets, each checked exactly (SETS=1000 FIRST=0)"
 	@echo "make lint   ruff, mypy and the import contracts only"
 	@echo "make bench  measure time and memory, print JSON"
 	@echo "make docs   build the documentation in docs/_build/html"
@@ -25,6 +28,10 @@ run: $(DEMO)/survey.fits
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+# A set follows from its number: after a failure or an interruption, go on with FIRST.
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -W error -m tests.voids.fuzz --sets $(SETS) --first $(FIRST)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

@@ -20,7 +20,7 @@ extensions = [
     "mathml",
     "surface",
 ]
-exclude_patterns = ["_build", "pictures", "benchmarks_table.md"]
+exclude_patterns = ["_build", "pictures", "benchmarks_table.md", "tessellation_table.md"]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

@@ -34,7 +34,7 @@ def test_every_picture_is_in_a_page(site, root):
 def test_every_command_and_option_is_documented(site):
     import typer.main
 
-    from armillary.cli import app
+    from armillary.cli.root import app
 
     page = re.sub(r"<[^>]+>", "", (site / "reference" / "cli.html").read_text())
 

@@ -25,3 +25,13 @@ def test_tutorial_does_what_it_says(root, tmp_path, monkeypatch):
                 command = [sys.executable, "-m", "armillary"] if program == "armillary" else [program]
                 done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
                 assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_tessellation_page_does_what_it_says(root):
+    page = (root / "docs" / "tessellation.md").read_text()
+    names: dict[str, object] = {}
+    pieces = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(pieces) == 3
+    for text in pieces:
+        exec(text, names)

@@ -61,7 +61,7 @@ class CommandLine(Directive):
 
     def run(self):
         """Build the sections."""
-        from armillary.cli import app
+        from armillary.cli.root import app
 
         sections = []
         for path, command in commands(typer.main.get_command(app), "armillary"):

@@ -7,7 +7,7 @@ import pytest
 from astropy.table import Table
 from typer.testing import CliRunner
 
-from armillary.cli import app
+from armillary.cli.root import app
 from armillary.config import Settings
 from armillary.cosmology import Cosmology, cartesian_to_sky
 

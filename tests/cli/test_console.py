@@ -174,6 +174,18 @@ def test_what_the_machine_refuses_is_one_sentence(error, status, sentence):
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_interrupt_while_the_command_loads_is_one_sentence(tmp_path):
+    """A library on the way interrupts the process as it is imported."""
+    (tmp_path / "typer.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "armillary", "--help"], capture_output=True, text=True, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert done.stderr == "armillary: interrupted\n"
+
+
 def test_reader_that_has_gone_is_no_error(tmp_path):
     read, write = os.pipe()
     os.close(read)

@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy_healpix import HEALPix
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from armillary.errors import MaskError
 from armillary.model import EqualAngleMask, HealpixMask
+from armillary.model.masks import healpix_ring
 from armillary.units import FULL_SKY
 
 
@@ -64,3 +69,21 @@ def test_masks_of_the_wrong_size_are_refused():
         HealpixMask.from_galaxies([1], [1], 0)
     with pytest.raises(MaskError, match="expected 1 to 8192"):
         HealpixMask.from_galaxies([1], [1], 10_000)
+
+
+@given(seed=st.integers(0, 2**32 - 1), nside=st.sampled_from([1, 2, 3, 5, 8, 32, 147, 1024, 8192]))
+@settings(max_examples=60)
+def test_directions_fall_into_the_pixels_of_astropy_healpix(seed, nside):
+    """Anywhere on the sphere, near the poles and with right ascensions of any turn."""
+    rng = np.random.default_rng(seed)
+    ra, dec = rng.uniform(-400.0, 800.0, 500), np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, 500)))
+    dec[:50] = np.copysign(90.0 - 10.0 ** rng.uniform(-9.0, 0.0, 50), dec[:50])
+    expected = HEALPix(nside=nside, order="ring").lonlat_to_healpix(ra * u.deg, dec * u.deg)
+    np.testing.assert_array_equal(healpix_ring(ra, dec, nside), expected)
+
+
+def test_the_poles_and_the_meridian_lie_in_some_pixel():
+    ra, dec = np.array([0.0, 360.0, -1e-20, 45.0, 180.0, 359.9999999]), np.array([90.0, -90.0, 0.0, 90.0, 0.0, 0.0])
+    for nside in (1, 2, 147):
+        pixel = healpix_ring(ra, dec, nside)
+        assert ((pixel >= 0) & (pixel < 12 * nside**2)).all()

@@ -1,128 +1,108 @@
 """The Delaunay engine: against scipy in general position, against rational arithmetic everywhere else."""
 
-from fractions import Fraction
-from math import lcm
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.spatial import Delaunay
+from scipy.spatial import ConvexHull, Delaunay
 
 from armillary.errors import CoordinateError
-from armillary.voids.delaunay import delaunay
+from armillary.voids.delaunay import Growing, delaunay
+from armillary.voids.order import extent, insertion_order
 
-
-def simplices(tetrahedra):
-    return set(map(tuple, np.sort(tetrahedra, axis=1).tolist()))
-
-
-def determinant(u, v, w):
-    return (
-        u[0] * (v[1] * w[2] - v[2] * w[1]) - u[1] * (v[0] * w[2] - v[2] * w[0]) + u[2] * (v[0] * w[1] - v[1] * w[0])
-    )
-
-
-def minus(a, b):
-    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
-
-
-def assert_delaunay(points, tetrahedra, adjacent):
-    """A Delaunay complex, by exact integers: empty spheres, the whole hull filled once, neighbours that agree."""
-    fractions = [[Fraction(x) for x in row] for row in points.tolist()]
-    unit = lcm(*(x.denominator for row in fractions for x in row))
-    exact = [tuple(int(x * unit) for x in row) for row in fractions]
-    assert set(tetrahedra.ravel().tolist()) == set(range(len(points)))
-    volume = hull = 0
-    for k, corners in enumerate(tetrahedra.tolist()):
-        a = exact[corners[0]]
-        u, v, w = (minus(exact[j], a) for j in corners[1:])
-        size = determinant(u, v, w)
-        assert size > 0
-        volume += size
-        squares = [sum(x * x for x in edge) for edge in (u, v, w)]
-        normal = [
-            sum(s * determinant(axis, p, q) for s, p, q in zip(squares, (v, w, u), (w, u, v), strict=True))
-            for axis in ((1, 0, 0), (0, 1, 0), (0, 0, 1))
-        ]
-        for p in exact:
-            x = minus(p, a)
-            assert sum(n * c for n, c in zip(normal, x, strict=True)) <= size * sum(c * c for c in x)
-        for i in range(4):
-            face, other = corners[:i] + corners[i + 1 :], adjacent[k, i]
-            if other >= 0:
-                assert set(face) <= set(tetrahedra[other].tolist())
-                assert k in adjacent[other]
-                continue
-            b, c, d = (exact[j] for j in face)
-            inner = determinant(minus(c, b), minus(d, b), minus(exact[corners[i]], b))
-            for p in exact:
-                assert determinant(minus(c, b), minus(d, b), minus(p, b)) * inner >= 0
-            hull += determinant(b, c, d) * (-1 if inner > 0 else 1)
-    assert volume == hull
-
-
-def degenerate(kind, rng):
-    """Small sets that break tessellations: distinct points, in random order."""
-    n = int(rng.integers(5, 40))
-    angle = rng.integers(0, 8, n) * np.pi / 4.0
-    sphere, even = rng.normal(size=(n, 3)), rng.integers(-2, 3, (3 * n, 3))
-    points = {
-        "general": lambda: rng.random((n, 3)),
-        "lattice": lambda: rng.integers(0, 3, (n, 3)) * 1.0,
-        "scaled lattice": lambda: rng.integers(0, 5, (n, 3)) * 0.1,
-        "rounded": lambda: np.round(rng.normal(size=(n, 3)), 1),
-        "sphere": lambda: sphere / np.linalg.norm(sphere, axis=1)[:, None],
-        "cylinder": lambda: np.c_[np.cos(angle), np.sin(angle), rng.integers(0, 4, n)],
-        "clusters": lambda: rng.random((n, 3)) * 1e-9 + rng.integers(0, 2, (n, 1)),
-        "offset": lambda: rng.random((n, 3)) + 1e6,
-        "collinear": lambda: np.concatenate((np.outer(rng.random(n), [1.0, 2.0, 3.0]), rng.random((3, 3)))),
-        "flat lattice": lambda: rng.integers(0, 3, (n, 3)) * [1.0, 1.0, 1e-8],
-        "single precision": lambda: (rng.random((n, 3)) * 300.0).astype(np.float32).astype(float),
-        "fcc": lambda: even[np.abs(even).sum(axis=1) % 2 == 0] * 1.0,
-        "nearly equal": lambda: rng.integers(0, 2, (n, 3)) + rng.choice([0.0, 1e-16, 1e-15, 1e-12], (n, 3)),
-        "nearly flat": lambda: np.c_[rng.random((n, 2)), np.r_[rng.random(2), np.zeros(n - 2)]],
-        "tiny": lambda: rng.integers(0, 4, (n, 3)) * 1e-150,
-    }[kind]()
-    points = np.unique(points, axis=0)
-    return points[rng.permutation(len(points))]
-
-
-def flat(points):
-    """True when all points lie in one plane, exactly."""
-    exact = [tuple(Fraction(x) for x in row) for row in points.tolist()]
-    edges = [minus(p, exact[0]) for p in exact[1:]]
-    return not any(
-        determinant(edges[0], u, v) for i, u in enumerate(edges[1:], 2) for v in edges[i:]
-    )
-
-
-KINDS = (
-    "general", "lattice", "scaled lattice", "rounded", "sphere", "cylinder", "clusters", "offset", "collinear",
-    "flat lattice", "single precision", "fcc", "nearly equal", "nearly flat", "tiny",
-)
+from .adversarial import KINDS, examine, simplices, small_set
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_small_adversarial_sets_give_delaunay_complexes(kind):
-    """About a thousand sets in all, each checked exactly, and again in another order."""
-    checked = 0
-    for seed in range(70):
-        rng = np.random.default_rng([seed, KINDS.index(kind)])
-        points = degenerate(kind, rng)
-        if len(points) < 5:
-            continue
-        try:
-            tetrahedra, adjacent = delaunay(points)
-        except CoordinateError:
-            assert flat(points)
-            continue
-        assert_delaunay(points, tetrahedra, adjacent)
-        order = rng.permutation(len(points))
-        again, _ = delaunay(points[order])
-        assert simplices(order[again]) == simplices(tetrahedra)
-        checked += 1
-    assert checked > 40
+    """A thousand sets in all, each checked exactly, in another order, and in blocks; `make fuzz` does a hundred thousand."""
+    first = KINDS.index(kind)
+    assert sum(examine(number) for number in range(first, 50 * len(KINDS), len(KINDS))) > 30
+
+
+@pytest.mark.parametrize("kind", ["general", "lattice", "scaled lattice", "fcc", "cylinder", "sphere", "slab", "nearly equal"])
+def test_the_order_of_insertion_does_not_matter(kind):
+    """Points and ranks alone decide, ties among cospherical points included."""
+    compared = 0
+    for number in range(KINDS.index(kind), 30 * len(KINDS), len(KINDS)):
+        _, points, rng = small_set(number)
+        ranks = rng.permutation(len(points)).astype(np.uint64)
+        seen = set()
+        for _ in range(3):
+            turn = rng.permutation(len(points))
+            growing = Growing(*extent(points))
+            try:
+                parts = np.array_split(turn, [len(turn) // 2]) if len(turn) > 20 else [turn]
+                for part in parts:
+                    growing.insert(points[part], ranks[part])
+            except CoordinateError:
+                break
+            links = growing.release().reshape(-1, 8)[:, :4].astype(np.int64)
+            finite = links[(links[:, 0] != 2**32 - 1) & (links > 0).all(axis=1)] - 1
+            seen.add(frozenset(simplices(turn[finite])))
+        if seen:
+            assert len(seen) == 1
+            compared += 1
+    assert compared > 15
+
+
+def test_points_are_inserted_in_an_order_of_their_own():
+    """The same tetrahedra in the same rows, whatever the order of the input, but for the names."""
+    rng = np.random.default_rng(5)
+    points = rng.random((4000, 3))
+    turn = rng.permutation(len(points))
+    tetrahedra, adjacent = delaunay(points)
+    again, beside = delaunay(points[turn])
+    np.testing.assert_array_equal(turn[again], tetrahedra)
+    np.testing.assert_array_equal(beside, adjacent)
+    np.testing.assert_array_equal(turn[insertion_order(points[turn])], insertion_order(points))
+
+
+@pytest.mark.parametrize("centre", [0.0, 0.2])
+def test_a_point_inside_a_sphere_of_points(centre):
+    """A cavity of thousands of faces, with more vertices than the table of pairs holds."""
+    shell = np.random.default_rng(7).normal(size=(3000, 3))
+    shell /= np.linalg.norm(shell, axis=1)[:, None]
+    points = np.concatenate((shell, [[centre, 0.0, 0.0]]))
+    growing = Growing(*extent(points))
+    growing.insert(points, np.arange(len(points), dtype=np.uint64))
+    links = growing.release().reshape(-1, 8)
+    alive = links[:, 0] != 2**32 - 1
+    star = links[alive & (links[:, :4] == len(points)).any(axis=1), :4]
+    if centre == 0.0:
+        assert len(star) == len(ConvexHull(shell).simplices)  # every facet sees the centre
+    assert len(star) > 500
+    rows = np.flatnonzero(alive)
+    for k in range(4):
+        other, corner = np.divmod(links[rows, 4 + k].astype(np.int64), 4)
+        np.testing.assert_array_equal(links[other, 4 + corner], 4 * rows + k)
+        face, theirs = np.delete(links[rows, :4], k, axis=1), links[other, :4].copy()
+        theirs[np.arange(len(rows)), corner] = 2**32 - 1
+        np.testing.assert_array_equal(np.sort(face, axis=1), np.sort(theirs, axis=1)[:, :3])
+    tetrahedra, _ = delaunay(points)
+    assert simplices(tetrahedra) == simplices(links[alive & (links[:, :4] > 0).all(axis=1), :4].astype(np.int64) - 1)
+    a, b, c, d = points[tetrahedra].transpose(1, 0, 2)
+    volume = np.einsum("ij,ij->i", b - a, np.cross(c - a, d - a)) / 6.0
+    assert volume.sum() == pytest.approx(ConvexHull(points).volume, rel=1e-12)
+
+
+def test_any_form_of_array_will_do():
+    points = np.random.default_rng(8).random((60, 3)).astype(np.float32)
+    expected, _ = delaunay(points.astype(float))
+    fixed = points.astype(float)
+    fixed.flags.writeable = False
+    strided = np.repeat(points, 2, axis=1)[:, ::2]
+    for form in (points, points.tolist(), np.asfortranarray(points), strided, strided[::-1][::-1], fixed):
+        np.testing.assert_array_equal(delaunay(form)[0], expected)
+    whole_numbers = np.random.default_rng(8).integers(0, 50, (60, 3))
+    np.testing.assert_array_equal(delaunay(whole_numbers)[0], delaunay(whole_numbers.astype(float))[0])
+
+
+@pytest.mark.parametrize("scale", [1e-290, 1e-100, 1e100, 1e290])
+def test_scale_does_not_matter(scale):
+    points = np.random.default_rng(9).random((50, 3))
+    power = 2.0 ** round(np.log2(scale))
+    np.testing.assert_array_equal(delaunay(points * power)[0], delaunay(points)[0])
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(5, 300))
@@ -159,8 +139,6 @@ def test_large_special_sets_are_filled_once(shape):
     a, b, c, d = points[tetrahedra].transpose(1, 0, 2)
     volume = np.einsum("ij,ij->i", b - a, np.cross(c - a, d - a)) / 6.0
     assert (volume > -1e-12).all()
-    from scipy.spatial import ConvexHull
-
     assert volume.sum() == pytest.approx(hull or ConvexHull(points).volume, rel=1e-9)
     rows, corner = np.nonzero(adjacent >= 0)
     back = adjacent[adjacent[rows, corner]]
@@ -179,8 +157,12 @@ def test_large_special_sets_are_filled_once(shape):
         (np.repeat(np.random.default_rng(0).random((8, 3)), 2, axis=0), "coincide"),
         (np.ones((9, 3)), "coplanar"),
         (np.random.default_rng(0).random((9, 3)) * 10.0 ** np.arange(-150, 150, 34)[:9, None], "bits"),
+        (np.r_[np.random.default_rng(0).random((6, 3)) * 1e290, [[1e-20, 1e-20, 1e-20]]], "bits"),
+        (1.7e308 * np.random.default_rng(0).uniform(-1.0, 1.0, (9, 3)), "rescale"),
+        ([[0.0, 0.0, 0.0], [-0.0, 0.0, -0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0]], "coincide"),
     ],
-    ids=["four", "two columns", "NaN", "infinite", "line", "plane", "twice", "one point", "300 orders of magnitude"],
+    ids=["four", "two columns", "NaN", "infinite", "line", "plane", "twice", "one point", "300 orders of magnitude",
+         "lost to scaling", "beyond doubles", "minus zero"],
 )
 def test_what_has_no_tessellation_is_refused(points, word):
     with pytest.raises(CoordinateError, match=word):

@@ -16,6 +16,12 @@ def test_an_order_does_not_depend_on_the_input_order(order, seed, n, ties):
     assert sorted(order(xyz)) == list(range(n))
 
 
+def test_minus_zero_is_zero():
+    xyz = np.random.default_rng(2).integers(-1, 2, (5000, 3)) * np.random.default_rng(3).random((5000, 1))
+    minus, plus = np.where(xyz == 0.0, -0.0, xyz), np.where(xyz == 0.0, 0.0, xyz)
+    np.testing.assert_array_equal(insertion_order(minus), insertion_order(plus))
+
+
 def test_neighbours_on_the_curve_are_neighbours_in_space():
     """On a full lattice of 2^3k points every step of a Hilbert curve has length 1."""
     axis = np.arange(16.0)

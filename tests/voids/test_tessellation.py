@@ -99,3 +99,68 @@ def test_what_cannot_be_tessellated_is_refused(points, word):
 def test_points_outside_the_periodic_box_are_refused():
     with pytest.raises(CoordinateError, match="wrap"):
         Tessellation.of(np.random.default_rng(0).random((20, 3)) + 0.5, periodic=UNIT)
+
+
+def test_the_upper_face_of_a_periodic_box_is_its_lower_one():
+    points = np.random.default_rng(1).random((20, 3))
+    points[3, 1] = 1.0
+    with pytest.raises(CoordinateError, match="wrap"):
+        Tessellation.of(points, periodic=UNIT)
+    points[3, 1] = np.nextafter(1.0, 0.0)
+    above = Tessellation.of(points, periodic=UNIT)
+    points[3, 1] = 0.0
+    np.testing.assert_allclose(above.volumes, Tessellation.of(points, periodic=UNIT).volumes, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [5, 6, 8, 12, 20, 30])
+def test_a_few_points_fill_a_periodic_box(n):
+    for seed in range(4):
+        tessellation = Tessellation.of(np.random.default_rng([seed, n]).random((n, 3)), periodic=UNIT)
+        assert tessellation.volumes.sum() == pytest.approx(1.0, rel=1e-13)
+        assert not tessellation.unbounded.any()
+
+
+def test_points_in_one_octant_of_a_periodic_box():
+    tessellation = Tessellation.of(np.random.default_rng(8).random((200, 3)) * 0.5, periodic=UNIT)
+    assert tessellation.volumes.sum() == pytest.approx(1.0, rel=1e-13)
+
+
+@pytest.mark.parametrize("size", [(30.0, 1.0, 1.0), (10.0, 10.0, 0.5), (0.1, 7.0, 0.3)])
+def test_long_and_flat_periodic_boxes(size):
+    box = BoxRegion((0.0, -3.0, 1.0), tuple(np.array((0.0, -3.0, 1.0)) + size), periodic=True)
+    points = box.low + np.random.default_rng(9).random((150, 3)) * size
+    tessellation = Tessellation.of(points, periodic=box)
+    assert tessellation.volumes.sum() == pytest.approx(np.prod(size), rel=1e-12)
+    assert not tessellation.edge_cells(box).any()
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-17, 1e-16, 1e-15, 1e-13, 1e-9])
+def test_periodic_lattices_with_noise_at_the_level_of_rounding(noise):
+    """Tetrahedra as flat as doubles allow; with 0.1 between points no coordinate is a whole number of any unit."""
+    axis = np.arange(6.0) * 0.1 + 0.05
+    lattice = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    points = lattice + noise * np.random.default_rng(0).normal(size=lattice.shape)
+    tessellation = Tessellation.of(points, periodic=BoxRegion((0.0,) * 3, (0.6,) * 3, periodic=True))
+    np.testing.assert_allclose(tessellation.volumes, 1e-3, rtol=max(1e-12, 100.0 * noise))
+    np.testing.assert_allclose(tessellation.centroids, lattice, atol=1e-14 + 10.0 * noise)
+    indptr, sites = tessellation.neighbours
+    of = np.repeat(np.arange(len(points)), np.diff(indptr))
+    edges = sorted(zip(of.tolist(), tessellation.origin[sites].tolist(), strict=True))
+    assert edges == sorted((b, a) for a, b in edges)
+    images = np.rint((tessellation.sites - points[tessellation.origin]) / 0.6)
+    np.testing.assert_allclose(tessellation.sites, points[tessellation.origin] + 0.6 * images, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("points", "word"),
+    [
+        (np.full((9, 3), np.nan), "NaN"),
+        (np.random.default_rng(0).random((4, 3)), "at least 5"),
+        (np.repeat(np.random.default_rng(0).random((20, 3)), 2, axis=0), "coincide"),
+        (np.random.default_rng(0).random((9, 3)) * 10.0 ** np.arange(-300, -20, 34)[:9, None], "coincide|fill"),
+    ],
+    ids=["NaN", "too few", "duplicates", "300 orders of magnitude"],
+)
+def test_what_cannot_be_tessellated_in_a_periodic_box_is_refused(points, word):
+    with pytest.raises(CoordinateError, match=word):
+        Tessellation.of(points, periodic=UNIT)

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import Annotated
-
-import typer
-
-from armillary import __version__
-from armillary.cli import mock, voids
-from armillary.cli.console import Commands
-
-app = typer.Typer(
-    name="armillary", cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-    help="Survey spectroscopy that fits on a closet shelf.",
-)
-app.add_typer(voids.app, name="voids")
-app.add_typer(mock.app, name="mock")
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"armillary {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
-    ] = False,
-) -> None:
-    """Survey spectroscopy that fits on a closet shelf."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the ``armillary`` command; ``arguments`` replace those of the process."""
-    app(arguments, prog_name="armillary")
+    try:
+        # Here, so that Ctrl-C while this loads is met like any other.
+        from armillary.cli.root import app
+
+        app(arguments, prog_name="armillary")
+    except KeyboardInterrupt:
+        sys.stderr.write("armillary: interrupted\n")
+        sys.exit(130)  # 128 + SIGINT

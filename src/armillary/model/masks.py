@@ -48,12 +48,12 @@ class HealpixMask:
         if not 1 <= nside <= LARGEST_NSIDE:
             raise MaskError(f"nside of the sky mask is {nside}; expected 1 to {LARGEST_NSIDE}")
         pixels = np.zeros(12 * nside**2, dtype=bool)
-        pixels[_healpix(nside).lonlat_to_healpix(*_degrees(ra, dec))] = True
+        pixels[healpix_ring(ra, dec, nside)] = True
         return cls(nside, pixels)
 
     def contains(self, ra: ArrayLike, dec: ArrayLike) -> NDArray[np.bool_]:
         """True where the directions ra, dec [deg] are inside the survey."""
-        return self.pixels[_healpix(self.nside).lonlat_to_healpix(*_degrees(ra, dec))]
+        return self.pixels[healpix_ring(ra, dec, self.nside)]
 
     @property
     def area(self) -> float:
@@ -135,16 +135,31 @@ class EqualAngleMask:
 SkyMask = HealpixMask | EqualAngleMask
 
 
-def _healpix(nside: int):
-    from astropy_healpix import HEALPix
+def healpix_ring(ra: ArrayLike, dec: ArrayLike, nside: int) -> NDArray[np.int64]:
+    """RING index of the pixel that holds each direction ra, dec [deg] (Gorski et al. 2005, section 4.1).
 
-    return HEALPix(nside=nside, order="ring")
-
-
-def _degrees(ra: ArrayLike, dec: ArrayLike):
-    from astropy import units as u
-
-    return np.asarray(ra, dtype=np.float64) * u.deg, np.asarray(dec, dtype=np.float64) * u.deg
+    Here, and not from a library, because those load for longer than this takes; tested against astropy-healpix.
+    """
+    turn = np.mod(np.asarray(ra, dtype=np.float64) / 90.0, 4.0)
+    turn = np.where(turn >= 4.0, 0.0, turn)  # a tiny negative angle, rounded
+    declination = np.radians(np.asarray(dec, dtype=np.float64))
+    height = np.sin(declination)
+    steep = np.abs(height) > 2.0 / 3.0
+    # Around the equator: lines that ascend and descend eastwards.
+    ascending = np.floor(nside * (0.5 + turn - 0.75 * height)).astype(np.int64)
+    descending = np.floor(nside * (0.5 + turn + 0.75 * height)).astype(np.int64)
+    ring = nside + 1 + ascending - descending
+    column = (ascending + descending - nside + 2 - (ring & 1)) // 2 % (4 * nside)
+    belt = 2 * nside * (nside - 1) + (ring - 1) * 4 * nside + column
+    # Around the poles; sqrt(3 (1 - |sin dec|)) from cos dec, which keeps its digits there.
+    fraction = turn - np.floor(turn)
+    spread = nside * np.sqrt(3.0 / (1.0 + np.abs(height))) * np.cos(declination)
+    ascending = np.floor(fraction * spread).astype(np.int64)
+    descending = np.floor((1.0 - fraction) * spread).astype(np.int64)
+    ring = ascending + descending + 1
+    column = np.floor(turn * ring).astype(np.int64) % (4 * ring)
+    cap = np.where(height > 0.0, 2 * ring * (ring - 1), 12 * nside * nside - 2 * ring * (ring + 1)) + column
+    return np.where(steep, cap, belt)
 
 
 def _equal_angle_cell(ra: ArrayLike, dec: ArrayLike, resolution: int):

@@ -8,7 +8,7 @@ from pathlib import Path
 from numba.core.registry import CPUDispatcher
 
 #: What a person reads before the wait.
-WORD = "compiling kernels for the first time (about a minute; they are kept for later runs)"
+WORD = "compiling kernels for the first time (about 20 seconds; they are kept for later runs)"
 
 
 def kernels_are_compiled(package: str) -> bool:

@@ -170,13 +170,15 @@ def _certified(whole: Whole, first: int, last: int, shifts: NDArray[np.float64])
     cells = _cells(whole, shifts)
     own, origins, steps = np.zeros(1, dtype=bool), [], []
     known, wanted = _first_halo(whole, first, last, shifts), KNOWN
+    # In the order of their coordinates, which does not depend on where they are counted from: images tie alike everywhere.
+    turns = np.argsort(np.lexsort(shifts.T)).astype(np.uint64)
     depth = _depth(whole, known[0])
     while wanted == KNOWN or find_wanted(
         growing.xyz, growing.mesh, growing.slots, float(np.ldexp(1.0, growing.exponent)), precision, own, cells, known, depth
     ):
         points, step = _members(whole, known == wanted)
         known[known == wanted] = KNOWN
-        rank = whole.rank[points].astype(np.uint64) * np.uint64(len(shifts)) + step.astype(np.uint64)
+        rank = whole.rank[points].astype(np.uint64) * np.uint64(len(shifts)) + turns[step]
         turn = np.argsort(rank)
         points, step = points[turn], step[turn]
         growing.insert(whole.points[points] + shifts[step], rank[turn], (step % 254).astype(np.uint8))
@@ -209,6 +211,7 @@ def _first_halo(whole: Whole, first: int, last: int, shifts) -> NDArray[np.uint8
     corner = whole.low + np.argwhere(mine).min(axis=0) * whole.side
     opposite = whole.low + (np.argwhere(mine).max(axis=0) + 1) * whole.side
     known = np.zeros((len(shifts), len(whole.starts) - 1), dtype=np.uint8)
+    exponent = -whole.base - whole.bits
     for width in (1, 2, 4, 8, len(whole.place)):
         known[0, whole.place[filled & binary_dilation(mine, np.ones((3, 3, 3)), iterations=width)]] = KNOWN
         for number in range(1, len(shifts)):
@@ -216,7 +219,7 @@ def _first_halo(whole: Whole, first: int, last: int, shifts) -> NDArray[np.uint8
             near = (low + (1 + width) * whole.side >= corner) & (low - width * whole.side <= opposite)
             known[number, whole.place[tuple(at[near.all(axis=1)].T)]] = KNOWN
         points, step = _members(whole, known == KNOWN)
-        if len(points) >= 5 and spanning(whole.points[points] + shifts[step]) is not None:
+        if len(points) >= 5 and spanning(np.ldexp(whole.points[points] + shifts[step], exponent)) is not None:
             break
     return known
 

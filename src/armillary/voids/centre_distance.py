@@ -15,8 +15,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from armillary.model import BoxRegion, Region
+from armillary.voids.compiled import KERNEL
 from armillary.voids.membership import with_images
-from armillary.voids.nearest import KERNEL
 
 _BLOCK = 8  # positions of the smallest blocks, and parts that a block is cut into
 _ROUNDING = 1.0 + 1e-12

@@ -4,8 +4,8 @@ The tessellation of some of the points holds those tetrahedra of the tessellatio
 in the circumsphere, nor beyond the facet of a ghost. All points lie in the cells of a grid, of which some are *known*, their
 points inserted; here the unknown cells are found that hold such a point. What rounding leaves open counts as inside, but
 for points in the plane of a ghost's facet, which are in conflict with it only if they are with the tetrahedron behind.
-Where a tetrahedron is so flat that rounding hides its circumcentre, its neighbours stand for it: beyond each of its faces,
-a Delaunay circumsphere lies inside that of the neighbour there.
+Where a tetrahedron is so flat that rounding hides its circumcentre, only what lies around it is looked at, and its
+neighbours stand for the rest: beyond each of its faces, a Delaunay circumsphere lies inside that of the neighbour there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from armillary.voids.compiled import INNER, KERNEL
 from armillary.voids.exact import orient_exact
 from armillary.voids.insertion import DEAD, FACE, INSPHERE_ERROR, ORIENT_ERROR, UNDERFLOW
 
@@ -54,7 +55,7 @@ class Cells(NamedTuple):
     box: NDArray[np.float64]
 
 
-@njit(cache=True)
+@njit(**KERNEL)
 def find_wanted(xyz, mesh, n_slots, unit, precision, own, cells, known, depth):
     """Mark unknown cells that hold points in conflict with tetrahedra at a block's own points; how many there are.
 
@@ -85,7 +86,11 @@ def find_wanted(xyz, mesh, n_slots, unit, precision, own, cells, known, depth):
             at += 1
             ghost = links[8 * s] == 0 or links[8 * s + 1] == 0 or links[8 * s + 2] == 0 or links[8 * s + 3] == 0
             b = np.float64(size[16 * s + 15])
+            x, y, z, radius = _ball(sphere, b, s, unit)
             if not ghost and sphere[8 * s + 3] < _FLAT * b * b * b and length + 4 <= len(todo):
+                # Itself it holds what is no farther from its last vertex than its longest edge.
+                x, y, z = unit * sphere[8 * s + 4], unit * sphere[8 * s + 5], unit * sphere[8 * s + 6]
+                radius = 1.8 * unit * b
                 for k in range(4):
                     beside, new = np.int64(links[8 * s + 4 + k] >> 2), True
                     for i in range(length):
@@ -93,8 +98,6 @@ def find_wanted(xyz, mesh, n_slots, unit, precision, own, cells, known, depth):
                     if new:
                         todo[length] = beside
                         length += 1
-                continue
-            x, y, z, radius = _ball(sphere, b, s, unit)
             if (
                 x - radius >= box[0, 0] and y - radius >= box[0, 1] and z - radius >= box[0, 2]
                 and x + radius <= box[1, 0] and y + radius <= box[1, 1] and z + radius <= box[1, 2]
@@ -117,7 +120,7 @@ def find_wanted(xyz, mesh, n_slots, unit, precision, own, cells, known, depth):
     return marked
 
 
-@njit(cache=True)
+@njit(**INNER)
 def _coarse_unknown(cell_at, known):
     """(s, g/4, g/4, g/4) True for coarse cells with points that are not known."""
     g, n_shifts = len(cell_at), len(known)
@@ -134,7 +137,7 @@ def _coarse_unknown(cell_at, known):
     return out
 
 
-@njit(cache=True)
+@njit(**INNER)
 def _ball(sphere, b, t, unit):
     """Circumcentre and radius of tetrahedron t in the units of the points, the radius enlarged by what rounding may hide."""
     d = sphere[8 * t + 3]
@@ -148,7 +151,7 @@ def _ball(sphere, b, t, unit):
     )
 
 
-@njit(cache=True)
+@njit(**INNER)
 def _nearest_conflict(xyz, mesh, t, ghost, b, ball, unit, precision, cells, known, unknown):
     """(shift, cell), not known, that holds a point in conflict with t and is the nearest to it; (-1, -1) for none."""
     x, y, z, radius = ball
@@ -172,7 +175,7 @@ def _nearest_conflict(xyz, mesh, t, ghost, b, ball, unit, precision, cells, know
                     x0, x1 = cells.bounds[ci, cj, ck, 0, 0] - cx, cells.bounds[ci, cj, ck, 1, 0] - cx
                     y0, y1 = cells.bounds[ci, cj, ck, 0, 1] - cy, cells.bounds[ci, cj, ck, 1, 1] - cy
                     z0, z1 = cells.bounds[ci, cj, ck, 0, 2] - cz, cells.bounds[ci, cj, ck, 1, 2] - cz
-                    away = _away(x0, y0, z0, x1, y1, z1, sphere, t)
+                    away = _away(x0, y0, z0, x1, y1, z1, sphere, t, ghost)
                     if away > radius or away >= nearest:
                         continue
                     for i in range(max(first[0], COARSE * ci), min(last[0], COARSE * ci + COARSE - 1) + 1):
@@ -185,7 +188,7 @@ def _nearest_conflict(xyz, mesh, t, ghost, b, ball, unit, precision, cells, know
                                 x0, x1 = low[0] + (i - 1e-6) * side - cx, low[0] + (i + 1.000001) * side - cx
                                 y0, y1 = low[1] + (j - 1e-6) * side - cy, low[1] + (j + 1.000001) * side - cy
                                 z0, z1 = low[2] + (k - 1e-6) * side - cz, low[2] + (k + 1.000001) * side - cz
-                                away = _away(x0, y0, z0, x1, y1, z1, sphere, t)
+                                away = _away(x0, y0, z0, x1, y1, z1, sphere, t, ghost)
                                 if away <= radius and away < nearest and _holds_conflict(
                                     xyz, links, sphere, t, ghost, b, precision, points, starts[cell], starts[cell + 1],
                                     1.0 / unit, sx, sy, sz,
@@ -194,10 +197,10 @@ def _nearest_conflict(xyz, mesh, t, ghost, b, ball, unit, precision, cells, know
     return best_shift, best_cell
 
 
-@njit(cache=True)
-def _away(x0, y0, z0, x1, y1, z1, sphere, t):
+@njit(**INNER)
+def _away(x0, y0, z0, x1, y1, z1, sphere, t, ghost):
     """Distance of a box, given from the centre of t, from that centre; infinite on the near side of a ghost's facet."""
-    if sphere[8 * t + 3] == 0.0:
+    if ghost:
         nx, ny, nz = sphere[8 * t], sphere[8 * t + 1], sphere[8 * t + 2]
         highest = max(nx * x0, nx * x1) + max(ny * y0, ny * y1) + max(nz * z0, nz * z1)
         if highest < -1e-12 * (abs(nx) * max(-x0, x1) + abs(ny) * max(-y0, y1) + abs(nz) * max(-z0, z1)):
@@ -206,7 +209,7 @@ def _away(x0, y0, z0, x1, y1, z1, sphere, t):
     return math.sqrt(dx * dx + dy * dy + dz * dz) * (1.0 - 1e-12)
 
 
-@njit(cache=True)
+@njit(**INNER)
 def _holds_conflict(xyz, links, sphere, t, ghost, b, precision, points, first, last, scale, sx, sy, sz):
     """True when one of points first ... last-1, shifted, may lie in the circumsphere of t, or lies beyond a ghost's facet."""
     for p in range(first, last):
@@ -225,7 +228,7 @@ def _holds_conflict(xyz, links, sphere, t, ghost, b, precision, points, first, l
     return False
 
 
-@njit(cache=True)
+@njit(**INNER)
 def _beyond(xyz, links, t, precision, px, py, pz):
     """True when a point lies beyond the facet of ghost t, exactly."""
     infinite = 0

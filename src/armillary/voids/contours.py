@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from armillary.voids.nearest import KERNEL
+from armillary.voids.compiled import KERNEL
 
 
 def zero_contours(value: NDArray[np.float64]) -> list[NDArray[np.float64]]:

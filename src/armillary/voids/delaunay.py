@@ -25,6 +25,7 @@ from armillary.voids.insertion import (
     MESH_FULL,
     ORIENT_ERROR,
     PAIRS,
+    SMALLEST_SIZE,
     TABLE_FULL,
     UNDERFLOW,
     USED,
@@ -41,6 +42,8 @@ from armillary.voids.order import extent, hilbert_index, insertion_order
 _MOST_BITS = 600
 #: Tetrahedra per point, ghosts and free slots included: 6.77 for a Poisson process.
 _SLOTS_PER_POINT = 7.0
+# A tetrahedron and one of its corners are one number of 32 bits.
+_MOST_SLOTS = 1 << 30
 
 
 def delaunay(points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -71,8 +74,8 @@ def delaunay(points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np
     return finite_tetrahedra(growing.release(), order.astype(np.int32), len(points), places, 1 << bits)
 
 
-def checked(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The points as (n, 3) doubles, at least 5 and all finite.
+def checked(points: NDArray[np.float64], spans: tuple[float, float] = (0.0, 1e300)) -> NDArray[np.float64]:
+    """The points as (n, 3) doubles, at least 5, all finite, and of an extent between the two ``spans``.
 
     Raises
     ------
@@ -85,6 +88,10 @@ def checked(points: NDArray[np.float64]) -> NDArray[np.float64]:
     if not np.isfinite(points).all():
         bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
         raise CoordinateError(f"{len(bad)} of {len(points)} points are NaN or infinite (the first in row {bad[0]})")
+    low, high = extent(points)
+    span = 2.0 * float((0.5 * high - 0.5 * low).max())
+    if span > 0.0 and not spans[0] <= span <= spans[1]:
+        raise CoordinateError(f"points span {span:.3g}; expected {spans[0]:g} to {spans[1]:g}: rescale them")
     return points
 
 
@@ -154,7 +161,7 @@ class Growing:
             )
         precision = Precision(self._base, bits, *self.bounds)
         if first == 1:
-            front = spanning(points)
+            front = spanning(self.xyz[3:].reshape(-1, 3))
             if front is None:
                 raise CoordinateError(
                     f"all {len(points)} points are coplanar: a tessellation needs at least 5 points that do not lie in one plane"
@@ -174,7 +181,9 @@ class Growing:
     def _append(self, points, ranks, walks) -> None:
         scaled = np.ldexp(points, -self.exponent).reshape(-1)
         self.xyz = np.concatenate((self.xyz, scaled))
-        base, bits = coordinate_bits(scaled)
+        # Before they are scaled, where the smallest may be lost.
+        base, bits = coordinate_bits(points)
+        base -= self.exponent
         self._base, self._top = min(self._base, base), max(self._top, base + bits)
         self._ranks = np.concatenate((self._ranks, ranks))
         walks = np.zeros(len(points), dtype=np.uint8) if walks is None else walks
@@ -200,7 +209,10 @@ class Growing:
 
 
 def spanning(points: NDArray[np.float64]) -> tuple[int, int, int, int] | None:
-    """The first point, and the first each that differs from it, is not on their line, and is not in their plane."""
+    """The first point, and the first each that differs from it, is not on their line, and is not in their plane.
+
+    Coordinates are such that their cubes do not overflow.
+    """
     a = points[0]
     second = _first(points, lambda rows: ((rows != a).any(axis=1) * 1.0, 0.5), lambda _: False)
     if second is None:
@@ -253,7 +265,8 @@ def _two_ghosts(mesh: Mesh, xyz, a: int, b: int, c: int) -> None:
     for ghost, outward in ((0, normal), (1, -normal)):
         mesh.sphere[8 * ghost : 8 * ghost + 7] = (*outward, 0.0, *pa)
         mesh.visit[16 * ghost + 14] = 0
-        mesh.size[16 * ghost + 15] = np.float32(1.0000002 * max(np.abs(pb - pa).max(), np.abs(pc - pa).max()))
+        largest = max(np.abs(pb - pa).max(), np.abs(pc - pa).max())
+        mesh.size[16 * ghost + 15] = np.float32(1.0000002 * largest + SMALLEST_SIZE)
 
 
 def _twice(array):
@@ -262,6 +275,8 @@ def _twice(array):
 
 def _enlarged(mesh: Mesh | None, capacity: int) -> Mesh:
     """A mesh of ``capacity`` slots with what ``mesh`` held; rows of spheres begin where cache lines do."""
+    if capacity > _MOST_SLOTS:
+        raise CoordinateError(f"{capacity} tetrahedra are more than one tessellation can number, {_MOST_SLOTS}; work in blocks")
     raw = np.empty(8 * capacity + 8)
     shift = (-raw.ctypes.data // 8) % 8
     sphere = raw[shift : shift + 8 * capacity]

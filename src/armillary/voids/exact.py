@@ -21,6 +21,8 @@ from numba import njit, objmode, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from armillary.voids.compiled import KERNEL
+
 #: Bits of coordinates with which no sum below overflows, in words of 64 bits and of 128.
 NARROW_BITS, WIDE_BITS = 61, 125
 
@@ -124,7 +126,7 @@ _orient_narrow, _orient_wide = _intrinsic(_orient, 12, 64), _intrinsic(_orient, 
 _insphere_narrow, _insphere_wide = _intrinsic(_insphere, 15, 64), _intrinsic(_insphere, 15, 128)
 
 
-@njit(cache=True)
+@njit(**KERNEL)
 def orient_exact(base, bits, p):
     """Sign of orient for 12 coordinates in units of 2**base, of so many bits."""
     if bits <= NARROW_BITS:
@@ -137,7 +139,7 @@ def orient_exact(base, bits, p):
     return sign
 
 
-@njit(cache=True)
+@njit(**KERNEL)
 def insphere_exact(base, bits, p):
     """Sign of insphere for 15 coordinates in units of 2**base, of so many bits."""
     if bits <= NARROW_BITS:

@@ -16,8 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from armillary.model import BoxRegion, EqualAngleMask, Region
+from armillary.voids.compiled import INNER, KERNEL
 from armillary.voids.mask_edges import angles_to_the_edge
-from armillary.voids.nearest import INNER, KERNEL
 
 _EQUAL_ANGLE, _HEALPIX, _BOX, _PERIODIC = 0, 1, 2, 3
 #: Clearances are lowered by this fraction, which is more than single precision and the path of a sphere lose.

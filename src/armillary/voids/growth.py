@@ -18,8 +18,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from armillary.voids.compiled import INNER, KERNEL
 from armillary.voids.footprint import Footprint, clearance
-from armillary.voids.nearest import INNER, KERNEL
 from armillary.voids.tessellation import Tessellation
 
 _ROUNDING = 1e-12
@@ -125,8 +125,7 @@ def _grow_holes(
     points, sites, origin, indptr, indices, footprint, low, cell, shape, occupied, first, last, centre, radius, touching
 ):
     """Fill ``centre``, ``radius`` and ``touching``; the number of holes."""
-    found = 0
-    start = 0
+    found, start = 0, np.int64(0)  # not a literal, for which what it is passed to would be compiled as well
     for index in range(first, last):
         if occupied[index]:
             continue

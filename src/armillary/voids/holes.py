@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from armillary.voids.compiled import INNER, KERNEL
 from armillary.voids.footprint import Footprint, points_outside
-from armillary.voids.nearest import INNER, KERNEL
 
 #: Points on the unit sphere that are tested against the region.
 SURFACE_POINTS = 20

@@ -24,6 +24,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from armillary.voids.compiled import INNER, KERNEL
 from armillary.voids.exact import insphere_exact, orient_exact
 
 #: In the place of its first vertex, what marks a slot that holds no tetrahedron.
@@ -35,6 +36,8 @@ INSPHERE_ERROR = 1.2e-13
 ORIENT_ERROR = 2e-14
 # Below this, products may have lost digits to underflow; coordinates are scaled to a span of about 1.
 UNDERFLOW = 1e-280
+#: Added to sizes of tetrahedra, which are kept as single floats.
+SMALLEST_SIZE = 1e-36
 
 #: The walk of points that are vertices already.
 INSERTED = np.uint64(255)
@@ -105,25 +108,69 @@ class Scratch(NamedTuple):
     state: NDArray[np.int64]
 
 
-@njit(cache=True)
-def _four_points(xyz, a, b, c, p):
-    a, b, c, p = _3 * a, _3 * b, _3 * c, _3 * p
+# Products may be fused with sums: rounding once instead of twice loosens no bound.
+_FORMULA = INNER | {"fastmath": {"contract"}}
+
+
+@njit(**_FORMULA)
+def _dot(ax, ay, az, bx, by, bz):
+    return ax * bx + ay * by + az * bz
+
+
+@njit(**_FORMULA)
+def _cross(ax, ay, az, bx, by, bz):
+    return ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+
+
+@njit(**INNER)
+def _largest(x, y, z):
+    return max(abs(x), abs(y), abs(z))
+
+
+@njit(**_FORMULA)
+def _from(xyz, vertex, px, py, pz):
+    """A vertex as seen from p."""
+    at = _3 * vertex
+    return xyz[at] - px, xyz[at + _1] - py, xyz[at + _2] - pz
+
+
+@njit(**_FORMULA)
+def _value(sphere, row, px, py, pz):
+    """x, |x|^2, D and f of p and the tetrahedron in a row."""
+    x, y, z = px - sphere[row + _4], py - sphere[row + _5], pz - sphere[row + _6]
+    depth, x2 = sphere[row + _3], x * x + y * y + z * z
+    value = sphere[row] * x + sphere[row + _1] * y + sphere[row + _2] * z - depth * x2
+    return x, y, z, x2, depth, value
+
+
+@njit(**INNER)
+def _face_and_point(xyz, links, row, corner, p):
+    """The 12 coordinates of a face, opposite to a corner of the tetrahedron in a row, and of p."""
+    face = _3 * corner
+    a, b = _3 * np.uint64(links[row + FACE[face]]), _3 * np.uint64(links[row + FACE[face + _1]])
+    c, d = _3 * np.uint64(links[row + FACE[face + _2]]), _3 * p
     return (
         xyz[a], xyz[a + _1], xyz[a + _2], xyz[b], xyz[b + _1], xyz[b + _2],
-        xyz[c], xyz[c + _1], xyz[c + _2], xyz[p], xyz[p + _1], xyz[p + _2],
+        xyz[c], xyz[c + _1], xyz[c + _2], xyz[d], xyz[d + _1], xyz[d + _2],
     )
 
 
-@njit(cache=True)
+@njit(**INNER)
+def _side(xyz, links, precision, row, corner, p):
+    """Sign of orient for a face and p."""
+    return orient_exact(precision.base, precision.bits, _face_and_point(xyz, links, row, corner, p))
+
+
+@njit(**INNER)
 def _near(b, x2):
     """A bound on the error of f that takes no comparisons: d (b + d) <= (3 d^2 + b^2) / 2."""
     return (0.5 * INSPHERE_ERROR) * b * b * b * (3.0 * x2 + b * b) + UNDERFLOW
 
 
-@njit(cache=True)
-def _conflict_close(xyz, ranks, links, size, precision, t, p, value, reach):
+@njit(**INNER)
+def _conflict_close(xyz, ranks, links, size, precision, t, p, value, x, y, z):
     """The conflict test where the static bound does not decide: a bound of its own size, then exact arithmetic."""
-    row = _8 * t
+    row, reach = _8 * t, _largest(x, y, z)
     b = np.float64(size[_2 * row + _SIZE])
     infinite = _0
     while infinite < _4 and links[row + infinite] != 0:
@@ -135,21 +182,18 @@ def _conflict_close(xyz, ranks, links, size, precision, t, p, value, reach):
     if abs(value) > bound:
         return value > 0.0
     if infinite < _4:
-        face = _3 * infinite
-        corners = links[row + FACE[face]], links[row + FACE[face + _1]], links[row + FACE[face + _2]]
-        side = orient_exact(
-            precision.base, precision.bits, _four_points(xyz, corners[0], corners[1], corners[2], p)
-        )
+        side = _side(xyz, links, precision, row, infinite, p)
         if side != 0:
             return side > 0
         row = _8 * np.uint64(links[row + _4 + infinite] >> 2)
-    corners = _four_points(xyz, links[row], links[row + _1], links[row + _2], links[row + _3])
+    # The face opposite to the last corner is the first three.
+    corners = _face_and_point(xyz, links, row, _3, np.uint64(links[row + _3]))
     x = xyz[_3 * p], xyz[_3 * p + _1], xyz[_3 * p + _2]
     sign = insphere_exact(precision.base, precision.bits, corners + x)
     return sign > 0 or (sign == 0 and _tie(xyz, ranks, links, precision, row, p))
 
 
-@njit(cache=True)
+@njit(**INNER)
 def _tie(xyz, ranks, links, precision, row, p):
     """The conflict test for p exactly on the sphere: what the highest of the five points brings, if that is not p itself."""
     below = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -162,37 +206,32 @@ def _tie(xyz, ranks, links, precision, row, p):
         if corner == _4:
             return False
         # Lifting a corner brings p inside when p lies on that corner's side of the face opposite; on it, the corner is no matter.
-        face = _3 * corner
-        corners = links[row + FACE[face]], links[row + FACE[face + _1]], links[row + FACE[face + _2]]
-        side = orient_exact(
-            precision.base, precision.bits, _four_points(xyz, corners[0], corners[1], corners[2], p)
-        )
+        side = _side(xyz, links, precision, row, corner, p)
         if side != 0:
             return side > 0
         below = highest
 
 
-@njit(cache=True)
+@njit(**INNER)
 def _onward_close(xyz, links, precision, t, p):
     """The first face of t beyond which p lies, exactly, as the corner opposite; 4 for none."""
     row = _8 * t
     for i in range(4):
-        face = np.uint64(3 * i)
-        corners = links[row + FACE[face]], links[row + FACE[face + _1]], links[row + FACE[face + _2]]
-        x = _four_points(xyz, corners[0], corners[1], corners[2], p)
+        corner = np.uint64(i)
+        x = _face_and_point(xyz, links, row, corner, p)
         ax, ay, az = x[0] - x[9], x[1] - x[10], x[2] - x[11]
         bx, by, bz = x[3] - x[9], x[4] - x[10], x[5] - x[11]
         cx, cy, cz = x[6] - x[9], x[7] - x[10], x[8] - x[11]
-        value = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
-        a, b, c = max(abs(ax), abs(ay), abs(az)), max(abs(bx), abs(by), abs(bz)), max(abs(cx), abs(cy), abs(cz))
-        bound = ORIENT_ERROR * a * b * c + UNDERFLOW
-        if value > bound or (value >= -bound and orient_exact(precision.base, precision.bits, x) < 0):
-            return np.uint64(i)
+        nx, ny, nz = _cross(bx, by, bz, cx, cy, cz)
+        value = _dot(ax, ay, az, nx, ny, nz)
+        bound = ORIENT_ERROR * _largest(ax, ay, az) * _largest(bx, by, bz) * _largest(cx, cy, cz) + UNDERFLOW
+        if value > bound or (value >= -bound and _side(xyz, links, precision, row, corner, p) < 0):
+            return corner
     return _4
 
 
 # One function rather than one each for its three steps: passing the arrays to a function costs more than the steps do.
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@njit(fastmath={"contract"}, **KERNEL)
 def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
     """Insert points first ... last-1, and return where it stopped: at ``last``, or when the state says what is full.
 
@@ -224,13 +263,12 @@ def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
             t = slot
         for _ in range(_LONGEST_WALK):
             row = _8 * t
-            x, y, z = px - sphere[row + _4], py - sphere[row + _5], pz - sphere[row + _6]
-            depth, x2, longest = sphere[row + _3], x * x + y * y + z * z, np.float64(size[_2 * row + _SIZE])
-            value = sphere[row] * x + sphere[row + _1] * y + sphere[row + _2] * z - depth * x2
+            x, y, z, x2, depth, value = _value(sphere, row, px, py, pz)
+            longest = np.float64(size[_2 * row + _SIZE])
             if depth != 0.0 and (abs(value) > static_sphere or abs(value) > _near(longest, x2)):
                 found = value > 0.0
             else:
-                found = _conflict_close(xyz, ranks, links, size, precision, t, p, value, max(abs(x), abs(y), abs(z)))
+                found = _conflict_close(xyz, ranks, links, size, precision, t, p, value, x, y, z)
             if found:
                 break
             a, b = np.uint64(links[row]), np.uint64(links[row + _1])
@@ -239,22 +277,22 @@ def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
             if a == _0 or b == _0 or c == _0 or d == _0:
                 onward = _0 if a == _0 else (_1 if b == _0 else (_2 if c == _0 else _3))
             else:
-                ax, ay, az = xyz[_3 * a] - px, xyz[_3 * a + _1] - py, xyz[_3 * a + _2] - pz
-                bx, by, bz = xyz[_3 * b] - px, xyz[_3 * b + _1] - py, xyz[_3 * b + _2] - pz
-                cx, cy, cz = xyz[_3 * c] - px, xyz[_3 * c + _1] - py, xyz[_3 * c + _2] - pz
-                dx, dy, dz = xyz[_3 * d] - px, xyz[_3 * d + _1] - py, xyz[_3 * d + _2] - pz
-                ux, uy, uz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-                vx, vy, vz = cy * dz - cz * dy, cz * dx - cx * dz, cx * dy - cy * dx
-                side, least = bx * vx + by * vy + bz * vz, -static_side
+                ax, ay, az = _from(xyz, a, px, py, pz)
+                bx, by, bz = _from(xyz, b, px, py, pz)
+                cx, cy, cz = _from(xyz, c, px, py, pz)
+                dx, dy, dz = _from(xyz, d, px, py, pz)
+                ux, uy, uz = _cross(ax, ay, az, bx, by, bz)
+                vx, vy, vz = _cross(cx, cy, cz, dx, dy, dz)
+                side, least = _dot(bx, by, bz, vx, vy, vz), -static_side
                 if side < least and back != _0:
                     onward, least = _0, side
-                side = -(ax * vx + ay * vy + az * vz)
+                side = -_dot(ax, ay, az, vx, vy, vz)
                 if side < least and back != _1:
                     onward, least = _1, side
-                side = dx * ux + dy * uy + dz * uz
+                side = _dot(dx, dy, dz, ux, uy, uz)
                 if side < least and back != _2:
                     onward, least = _2, side
-                side = -(cx * ux + cy * uy + cz * uz)
+                side = -_dot(cx, cy, cz, ux, uy, uz)
                 if side < least and back != _3:
                     onward, least = _3, side
                 if onward == _4:
@@ -269,12 +307,8 @@ def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
                 t = np.uint64(s)
                 row = _8 * t
                 if links[row] != DEAD:
-                    x, y, z = px - sphere[row + _4], py - sphere[row + _5], pz - sphere[row + _6]
-                    value = sphere[row] * x + sphere[row + _1] * y + sphere[row + _2] * z - sphere[row + _3] * (
-                        x * x + y * y + z * z
-                    )
-                    reach = max(abs(x), abs(y), abs(z))
-                    found = _conflict_close(xyz, ranks, links, size, precision, t, p, value, reach)
+                    x, y, z, _, _, value = _value(sphere, row, px, py, pz)
+                    found = _conflict_close(xyz, ranks, links, size, precision, t, p, value, x, y, z)
                     if found:
                         break
             if not found:
@@ -297,12 +331,11 @@ def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
                 corner = np.uint64(i)
                 t = np.uint64(links[_8 * own + _4 + corner]) >> _2
                 row = _8 * t
-                x, y, z = px - sphere[row + _4], py - sphere[row + _5], pz - sphere[row + _6]
-                depth, x2, longest = sphere[row + _3], x * x + y * y + z * z, np.float64(size[_2 * row + _SIZE])
-                value = sphere[row] * x + sphere[row + _1] * y + sphere[row + _2] * z - depth * x2
+                x, y, z, x2, depth, value = _value(sphere, row, px, py, pz)
+                longest = np.float64(size[_2 * row + _SIZE])
                 found = value > 0.0
                 if depth == 0.0 or not (abs(value) > static_sphere or abs(value) > _near(longest, x2)):
-                    found = _conflict_close(xyz, ranks, links, size, precision, t, p, value, max(abs(x), abs(y), abs(z)))
+                    found = _conflict_close(xyz, ranks, links, size, precision, t, p, value, x, y, z)
                 inside, seen = np.uint64(found), visit[_2 * row + _VISIT]
                 cavity[n_cavity] = t
                 n_cavity += inside & np.uint64(seen != stamp)
@@ -360,10 +393,10 @@ def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
                 i, j, k = np.uint64(surface[at + _4]), np.uint64(surface[at + _5]), np.uint64(surface[at + _6])
                 pairs[_64 * j + k], pairs[_64 * k + i], pairs[_64 * i + j] = _4 * slot, _4 * slot + _1, _4 * slot + _2
 
-            ux, uy, uz = xyz[_3 * a] - px, xyz[_3 * a + _1] - py, xyz[_3 * a + _2] - pz
-            vx, vy, vz = xyz[_3 * b] - px, xyz[_3 * b + _1] - py, xyz[_3 * b + _2] - pz
-            wx, wy, wz = xyz[_3 * c] - px, xyz[_3 * c + _1] - py, xyz[_3 * c + _2] - pz
-            u2, v2, w2 = ux * ux + uy * uy + uz * uz, vx * vx + vy * vy + vz * vz, wx * wx + wy * wy + wz * wz
+            ux, uy, uz = _from(xyz, a, px, py, pz)
+            vx, vy, vz = _from(xyz, b, px, py, pz)
+            wx, wy, wz = _from(xyz, c, px, py, pz)
+            u2, v2, w2 = _dot(ux, uy, uz, ux, uy, uz), _dot(vx, vy, vz, vx, vy, vz), _dot(wx, wy, wz, wx, wy, wz)
             if a == _0 or b == _0 or c == _0:
                 # The limit of a corner going to infinity, per unit of its distance squared.
                 u2 = v2 = w2 = 0.0
@@ -373,16 +406,18 @@ def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
                     vx, vy, vz, v2 = 0.0, 0.0, 0.0, 1.0
                 else:
                     wx, wy, wz, w2 = 0.0, 0.0, 0.0, 1.0
-            nx, ny, nz = vy * wz - vz * wy, vz * wx - vx * wz, vx * wy - vy * wx
-            sphere[row] = -(u2 * nx + v2 * (wy * uz - wz * uy) + w2 * (uy * vz - uz * vy))
-            sphere[row + _1] = -(u2 * ny + v2 * (wz * ux - wx * uz) + w2 * (uz * vx - ux * vz))
-            sphere[row + _2] = -(u2 * nz + v2 * (wx * uy - wy * ux) + w2 * (ux * vy - uy * vx))
-            sphere[row + _3] = -(ux * nx + uy * ny + uz * nz)
+            nx, ny, nz = _cross(vx, vy, vz, wx, wy, wz)
+            gx, gy, gz = _cross(wx, wy, wz, ux, uy, uz)
+            hx, hy, hz = _cross(ux, uy, uz, vx, vy, vz)
+            sphere[row] = -_dot(u2, v2, w2, nx, gx, hx)
+            sphere[row + _1] = -_dot(u2, v2, w2, ny, gy, hy)
+            sphere[row + _2] = -_dot(u2, v2, w2, nz, gz, hz)
+            sphere[row + _3] = -_dot(ux, uy, uz, nx, ny, nz)
             sphere[row + _4], sphere[row + _5], sphere[row + _6] = px, py, pz
             visit[_2 * row + _VISIT] = 0
-            largest = max(abs(ux), abs(uy), abs(uz), abs(vx), abs(vy), abs(vz), abs(wx), abs(wy), abs(wz))
-            # Rounded up, as it bounds errors.
-            size[_2 * row + _SIZE] = np.float32(largest * 1.0000002)
+            largest = _largest(_largest(ux, uy, uz), _largest(vx, vy, vz), _largest(wx, wy, wz))
+            # Rounded up, as it bounds errors, and above where single floats lose digits.
+            size[_2 * row + _SIZE] = np.float32(largest * 1.0000002 + SMALLEST_SIZE)
             if largest < smallest:
                 # Where the next walk starts: long tetrahedra lead far away.
                 smallest, ends[walk] = largest, slot
@@ -421,7 +456,6 @@ def insert_points(xyz, ranks, walks, precision, mesh, scratch, first, last):
     return reached
 
 
-@njit(cache=True)
 def finite_tetrahedra(links, names, n_own, places, n_places):
     """Tetrahedra that are neither dead nor ghosts and have a vertex of a name below ``n_own``: vertices, adjacent (t, 4).
 
@@ -432,8 +466,16 @@ def finite_tetrahedra(links, names, n_own, places, n_places):
         that neighbours lie close in memory.
     """
     n_slots = len(links) // 8
-    start = np.zeros(n_places + 1, dtype=np.int64)
-    number = np.empty(n_slots, dtype=np.int32)
+    tetrahedra, adjacent = np.empty((n_slots, 4), dtype=np.int32), np.empty((n_slots, 4), dtype=np.int32)
+    start, number = np.zeros(n_places + 1, dtype=np.int64), np.empty(n_slots, dtype=np.int32)
+    count = _gather_finite(links, names, n_own, places, n_places, start, number, tetrahedra, adjacent)
+    return tetrahedra[:count], adjacent[:count]
+
+
+@njit(**KERNEL)
+def _gather_finite(links, names, n_own, places, n_places, start, number, tetrahedra, adjacent):
+    """Fill in :func:`finite_tetrahedra`; how many there are. ``start`` (n_places + 1,) comes as 0, ``number`` (slots,) anyhow."""
+    n_slots = len(number)
     for t in range(n_slots):
         row, lowest, owned = _8 * np.uint64(t), np.uint64(n_places), False
         if links[row] != DEAD:
@@ -450,7 +492,7 @@ def finite_tetrahedra(links, names, n_own, places, n_places):
             start[lowest + _1] += 1
     for k in range(n_places):
         start[k + 1] += start[k]
-    tetrahedra, adjacent = np.empty((start[n_places], 4), dtype=np.int32), np.empty((start[n_places], 4), dtype=np.int32)
+    count = start[n_places]
     for t in range(n_slots):
         lowest = number[np.uint64(t)]
         if lowest >= 0:
@@ -463,4 +505,4 @@ def finite_tetrahedra(links, names, n_own, places, n_places):
             for i in range(4):
                 tetrahedra[k, i] = names[np.uint64(links[row + np.uint64(i)]) - _1]
                 adjacent[k, i] = number[np.uint64(links[row + _4 + np.uint64(i)] >> 2)]
-    return tetrahedra, adjacent
+    return count

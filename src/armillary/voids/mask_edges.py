@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armillary.model import EqualAngleMask, HealpixMask, SkyMask
+from armillary.model.masks import healpix_ring
 from armillary.voids.order import canonical_order
 
 
@@ -112,16 +113,13 @@ def _healpix_centres(nside: int, pixels: NDArray[np.int64]) -> NDArray[np.float6
 
 def _healpix_neighbours(nside: int, within: NDArray[np.int64]) -> NDArray[np.int64]:
     """The pixels that share an edge with the pixels ``within``: a little beyond the middle of each edge lies the neighbour."""
-    from astropy import units as u
-    from astropy_healpix import HEALPix
-
     x, y = _healpix_plane(nside, within)
     face, step = np.floor(x / (0.5 * math.pi)), 1.01 * math.pi / (8.0 * nside)
     beyond = np.concatenate([
         _healpix_directions(x + east * step, y + north * step, face) for east in (-1, 1) for north in (-1, 1)
     ])
-    lon, lat = np.arctan2(beyond[:, 1], beyond[:, 0]), np.arctan2(beyond[:, 2], np.hypot(beyond[:, 0], beyond[:, 1]))
-    return np.unique(HEALPix(nside=nside, order="ring").lonlat_to_healpix(lon * u.rad, lat * u.rad))
+    ra, dec = np.arctan2(beyond[:, 1], beyond[:, 0]), np.arctan2(beyond[:, 2], np.hypot(beyond[:, 0], beyond[:, 1]))
+    return np.unique(healpix_ring(np.degrees(ra), np.degrees(dec), nside))
 
 
 def _healpix_radius(nside: int) -> float:

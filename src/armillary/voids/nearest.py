@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from armillary.voids.compiled import INNER, KERNEL
 from armillary.voids.order import canonical_order
 
-#: Options of compiled functions. Those that only compiled code calls need no way in from Python.
-KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-INNER: dict[str, Any] = KERNEL | {"no_cpython_wrapper": True}
 #: Things in one leaf.
 LEAF = 8
 _PIECES = 32
@@ -197,7 +195,7 @@ def _first_around(xyz, centre, limit, rank, boxes, largest, out):
     for i in range(len(xyz)):
         x, y, z = xyz[i, 0], xyz[i, 1], xyz[i, 2]
         best = len(centre)
-        node = 1
+        node: np.int64 | int = np.int64(1)  # not a literal, for which what it is passed to would be compiled as well
         while node > 0:
             if -largest[node] < best and _gap2(boxes, node, x, y, z, x, y, z) == 0.0:
                 if node < leaves:

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from armillary.voids.compiled import INNER, KERNEL
+
 #: Bits of a place on the curve, along each axis.
 HILBERT_BITS = 21
 _SMALLEST_ROUND = 1024
@@ -39,7 +41,9 @@ def insertion_order(xyz: NDArray[np.float64], along: NDArray[np.uint64] | None =
 def hilbert_index(xyz: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Places (n,) of positions (n, 3) on the Hilbert curve through their bounding cube: 63 bits."""
     low, high = extent(xyz)
-    return _hilbert(xyz, low, float((high - low).max()) or 1.0)
+    out = np.empty(len(xyz), dtype=np.uint64)
+    _hilbert(xyz, low, float((high - low).max()) or 1.0, out)
+    return out
 
 
 def extent(xyz: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -72,10 +76,9 @@ def _halvings(xyz, most):
     return np.frexp((mixed & (~mixed + _ONE)).astype(np.float64))[1].astype(np.uint64) - _ONE
 
 
-@njit(cache=True)
-def _hilbert(xyz, low, span):
-    """63-bit Hilbert indices (n,) of positions in the cube of side ``span`` at ``low``."""
-    out = np.empty(len(xyz), dtype=np.uint64)
+@njit(**KERNEL)
+def _hilbert(xyz, low, span, out):
+    """Fill in the 63-bit Hilbert indices ``out`` (n,) of positions in the cube of side ``span`` at ``low``."""
     top = _ONE << np.uint64(HILBERT_BITS - 1)
     for i in range(len(xyz)):
         x = np.uint64(min((xyz[i, 0] - low[0]) / span, 1.0) * 2097151.0)
@@ -108,10 +111,9 @@ def _hilbert(xyz, low, span):
                 turn ^= bit - _ONE
             bit >>= _ONE
         out[i] = _spread(x ^ turn) << np.uint64(2) | _spread(y ^ turn) << _ONE | _spread(z ^ turn)
-    return out
 
 
-@njit(cache=True)
+@njit(**INNER)
 def _spread(v):
     """The 21 low bits of v, three apart."""
     v = (v | v << np.uint64(32)) & np.uint64(0x1F00000000FFFF)

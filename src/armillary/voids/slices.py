@@ -27,11 +27,11 @@ from numpy.typing import ArrayLike, NDArray
 from armillary.cosmology import cartesian_to_sky, sky_to_cartesian
 from armillary.errors import InputError, OptionError
 from armillary.model import BoxRegion, Holes, MembershipCode, Region, SurveyRegion, VoidCatalog, Zones
+from armillary.voids.compiled import KERNEL
 from armillary.voids.contours import zero_contours
 from armillary.voids.cuts import ConeCut, Cut, PlaneCut
 from armillary.voids.footprint import Footprint, inside_each
 from armillary.voids.membership import void_of_zone, with_images
-from armillary.voids.nearest import KERNEL
 from armillary.voids.surface import holes_by_void
 
 #: Most raster points of a slice, and how many are looked at together.

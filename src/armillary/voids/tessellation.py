@@ -13,7 +13,6 @@ Where only the cells are wanted, of more points than one core or one machine's m
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,11 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from armillary.model import BoxRegion, Region
 from armillary.voids.blocks import Whole, tessellate_block
-from armillary.voids.cells import circumcentres_from_first, edge_cells, facets, neighbour_table
+from armillary.voids.cells import CELL_SPANS, circumcentres_from_first, edge_cells, facets, neighbour_table
 from armillary.voids.delaunay import checked, delaunay
 from armillary.voids.footprint import Footprint
-
-Engine = Callable[[NDArray[np.float64]], tuple[NDArray[np.int32], NDArray[np.int32]]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,7 @@ class Tessellation:
     origin : (m,) the point that each site is, or is an image of.
     tetrahedra : (t, 4) site indices.
     adjacent : (t, 4) tetrahedron opposite to each vertex, -1 on the convex hull.
+    frame : (m, 3) the sites as they were tessellated, in a periodic box: from its centre, rounded to where shifts are exact.
     """
 
     points: NDArray[np.float64]
@@ -47,9 +45,10 @@ class Tessellation:
     origin: NDArray[np.int32]
     tetrahedra: NDArray[np.int32]
     adjacent: NDArray[np.int32]
+    frame: NDArray[np.float64] | None = None
 
     @classmethod
-    def of(cls, points: ArrayLike, *, periodic: BoxRegion | None = None, engine: Engine = delaunay) -> Tessellation:
+    def of(cls, points: ArrayLike, *, periodic: BoxRegion | None = None) -> Tessellation:
         """Tessellate points (n, 3) [Mpc/h], in open space or in the periodic box given.
 
         Raises
@@ -57,10 +56,10 @@ class Tessellation:
         CoordinateError
             For fewer than 5 points, coplanar or coincident points, or points outside the periodic box.
         """
-        points = checked(np.asarray(points, dtype=np.float64))
+        points = checked(np.asarray(points, dtype=np.float64), CELL_SPANS)
         identity = np.arange(len(points), dtype=np.int32)
         if periodic is None:
-            return cls(points, points, identity, *engine(points))
+            return cls(points, points, identity, *delaunay(points))
         return _periodic(cls, points, periodic)
 
     def __len__(self) -> int:
@@ -69,7 +68,7 @@ class Tessellation:
     @cached_property
     def circumcentres(self) -> NDArray[np.float64]:
         """Circumcentres (t, 3) of the tetrahedra: the vertices of the Voronoi cells [Mpc/h]; not finite for flat ones."""
-        return self.sites[self.tetrahedra[:, 0]] + circumcentres_from_first(self.sites, self.tetrahedra)
+        return self.sites[self.tetrahedra[:, 0]] + circumcentres_from_first(self._exact_sites, self.tetrahedra)
 
     @cached_property
     def neighbours(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -101,9 +100,13 @@ class Tessellation:
         """(n,) True for the cells of points on the convex hull."""
         return np.isinf(self.volumes)
 
+    @property
+    def _exact_sites(self):
+        return self.sites if self.frame is None else self.frame
+
     @cached_property
     def _facets(self):
-        return facets(len(self.points), self.sites, self.tetrahedra, self.adjacent)
+        return facets(len(self.points), self._exact_sites, self.tetrahedra, self.adjacent)
 
     @cached_property
     def _table(self):
@@ -124,4 +127,6 @@ def _periodic(cls, points: NDArray[np.float64], box: BoxRegion) -> Tessellation:
     origin = np.concatenate((np.arange(len(whole), dtype=np.int32), whole.order[block.origin[len(whole):]]))
     sites = points[origin] + np.rint(block.shift / whole.period) * box.size
     names = np.concatenate((whole.order, np.arange(len(whole), len(origin), dtype=np.int32)))
-    return cls(points, sites, origin, names[block.tetrahedra], block.adjacent)
+    frame = np.empty_like(block.sites)
+    frame[names] = block.sites
+    return cls(points, sites, origin, names[block.tetrahedra], block.adjacent, frame)

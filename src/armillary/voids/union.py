@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from armillary.voids.nearest import INNER, KERNEL
+from armillary.voids.compiled import INNER, KERNEL
 
 
 def union_volumes(
@@ -53,7 +53,7 @@ def _lattices(centre, radius, start, n, low, step, members, pieces, totals):
             total = 0.0
             for ix in range(n):
                 x = low[void, 0] + (ix + offset) * step[void, 0]
-                m = 0
+                m = np.int64(0)  # not a literal, for which what it is passed to would be compiled as well
                 for i in range(start[void], start[void + 1]):
                     if abs(centre[i, 0] - x) < radius[i]:
                         members[m] = i

@@ -30,12 +30,11 @@ from armillary.model import (
 )
 from armillary.voids.boundaries import around_centres, zone_boundaries
 from armillary.voids.centre_distance import scaled_centre_distance
-from armillary.voids.delaunay import delaunay
 from armillary.voids.footprint import Footprint, inside_each
 from armillary.voids.membership import watershed_codes
 from armillary.voids.selection import Limits, Sample, take_sample
 from armillary.voids.stages import Progress, Stages
-from armillary.voids.tessellation import Engine, Tessellation
+from armillary.voids.tessellation import Tessellation
 from armillary.voids.watershed import Hierarchy, ZoneLinks, ZoneMap, flood, link_zones, zones_of
 from armillary.voids.zone_sets import Borders, Moments, ZoneSets
 
@@ -148,7 +147,6 @@ class V2:
     zobov_significance : keep ZOBOV voids above this many sigma (Neyrinck 2008, eq. 1); None keeps all.
     z_min, z_max, magnitude_limit : tracers, limits excluded.
     surfaces : also triangulate the boundaries, for maps.
-    engine : what makes the Delaunay tetrahedra.
     """
 
     prunings: Sequence[str] = PRUNINGS
@@ -159,7 +157,6 @@ class V2:
     z_max: float | None = None
     magnitude_limit: float | None = None
     surfaces: bool = False
-    engine: Engine = delaunay
 
     def __post_init__(self) -> None:
         if isinstance(self.prunings, str):
@@ -205,7 +202,7 @@ class V2:
             sample = take_sample(galaxies, limits, mask=mask, box=box, cosmo=cosmo, min_radius=self.min_radius)
         with stages.stage("tessellation"):
             periodic = sample.region if isinstance(sample.region, BoxRegion) and sample.region.periodic else None
-            tessellation = Tessellation.of(sample.xyz, periodic=periodic, engine=self.engine)
+            tessellation = Tessellation.of(sample.xyz, periodic=periodic)
         with stages.stage("cells"):
             indptr, indices = tessellation.neighbours
             volume = tessellation.volumes.copy()
@@ -282,7 +279,7 @@ class V2:
     def _parameters(self, method: str, shed: Watershed) -> dict[str, object]:
         parameters: dict[str, object] = {
             "min_radius": self.min_radius, "z_min": self.z_min, "z_max": self.z_max,
-            "magnitude_limit": self.magnitude_limit, "engine": self.engine.__name__,
+            "magnitude_limit": self.magnitude_limit,
             "tracers": len(shed.sample.rows), "edge_cells": int((shed.volume == 0.0).sum()),
             "zones": len(shed.zones.core), "duplicates": shed.sample.duplicates, "masked": shed.sample.masked,
         }

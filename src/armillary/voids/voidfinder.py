@@ -20,7 +20,6 @@ from armillary.cosmology import Cosmology
 from armillary.errors import CoordinateError, OptionError
 from armillary.model import BoxRegion, GalaxyCatalog, Holes, Membership, Region, SkyMask, VoidCatalog
 from armillary.voids.centre_distance import scaled_centre_distance
-from armillary.voids.delaunay import delaunay
 from armillary.voids.footprint import Footprint
 from armillary.voids.growth import grow_holes, occupied_cells
 from armillary.voids.holes import (
@@ -43,7 +42,7 @@ from armillary.voids.membership import (
 from armillary.voids.nearest import neighbour_distances
 from armillary.voids.selection import Limits, Sample, take_sample
 from armillary.voids.stages import Progress, Stages
-from armillary.voids.tessellation import Engine, Tessellation
+from armillary.voids.tessellation import Tessellation
 from armillary.voids.union import union_volumes
 
 #: Lines along each side of the lattice that measures a void's volume; the standard error of R_EFF is then below 1e-3 of it.
@@ -83,7 +82,6 @@ class VoidFinder:
     duplicate_tolerance : successive holes closer than this in position and radius are the same.
     z_min, z_max, magnitude_limit : tracers, limits included.
     distance_precision : ``double``, ``single`` (as VAST computes), or None: single for the ``vast`` mask, else double.
-    engine : what makes the Delaunay tetrahedra.
     """
 
     cell: float = 5.0
@@ -99,7 +97,6 @@ class VoidFinder:
     z_max: float | None = None
     magnitude_limit: float | None = None
     distance_precision: str | None = None
-    engine: Engine = delaunay
 
     def __post_init__(self) -> None:
         for name in ("cell", "min_radius"):
@@ -164,7 +161,7 @@ class VoidFinder:
                 raise CoordinateError(f"{wall.sum()} of {len(wall)} galaxies are wall galaxies; voids need at least 5")
         with stages.stage("tessellation"):
             periodic = sample.region if isinstance(sample.region, BoxRegion) and sample.region.periodic else None
-            tessellation = Tessellation.of(sample.xyz[wall], periodic=periodic, engine=self.engine)
+            tessellation = Tessellation.of(sample.xyz[wall], periodic=periodic)
         with stages.stage("growth") as report:
             footprint = Footprint.of(sample.region, measured=True)
             spheres = self._grow(sample, tessellation, footprint, workers, report)
@@ -187,11 +184,9 @@ class VoidFinder:
         )
 
     def _parameters(self, sample: Sample, wall, single: bool) -> dict[str, object]:
-        options = {name: value for name, value in asdict(self).items() if name not in ("engine", "distance_precision")}
-        return options | {
+        return asdict(self) | {
             "distance_precision": "single" if single else "double",
             "edge_distance": EDGE_DISTANCE,
-            "engine": self.engine.__name__,
             "tracers": len(sample.rows), "wall_galaxies": int(wall.sum()), "field_galaxies": int((~wall).sum()),
             "duplicates": sample.duplicates, "masked": sample.masked,
         }

@@ -14,9 +14,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from armillary.errors import OptionError
 from armillary.model import BoxRegion
 from armillary.voids.blocks import Whole, tessellate_block
-from armillary.voids.cells import facets, neighbour_table
+from armillary.voids.cells import CELL_SPANS, facets, neighbour_table
 from armillary.voids.delaunay import checked
 
 Progress = Callable[[int, int], None]
@@ -67,8 +68,12 @@ class VoronoiCells:
         ------
         CoordinateError
             As :meth:`armillary.voids.tessellation.Tessellation.of`.
+        OptionError
+            ``block`` is less than 1.
         """
-        points = checked(np.asarray(points, dtype=np.float64))
+        if block < 1:
+            raise OptionError(f"block is {block} points; expected 1 or more")
+        points = checked(np.asarray(points, dtype=np.float64), CELL_SPANS)
         whole = Whole.of(points, periodic)
         tasks = whole.blocks(block)
         results = _here(whole, tasks, progress) if executor is None else executor.map(

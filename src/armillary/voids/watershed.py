@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from armillary.voids.nearest import KERNEL
+from armillary.voids.compiled import KERNEL
 from armillary.voids.zone_sets import ZoneSets
 
 
