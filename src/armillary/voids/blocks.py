@@ -24,7 +24,8 @@ from armillary.voids.cells import circumcentres_from_first
 from armillary.voids.certificate import COARSE, KNOWN, WANTED, Cells, find_wanted
 from armillary.voids.delaunay import Growing, spanning
 from armillary.voids.exact import coordinate_bits
-from armillary.voids.insertion import Precision, finite_tetrahedra
+from armillary.voids.extraction import finite_tetrahedra
+from armillary.voids.insertion import Precision
 from armillary.voids.order import HILBERT_BITS, extent, hilbert_index, insertion_order
 
 # Periods in each direction beyond which a box counts as too empty.

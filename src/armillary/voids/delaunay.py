@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from armillary.errors import CoordinateError
 from armillary.voids.exact import collinear_rational, coordinate_bits, orient_rational
+from armillary.voids.extraction import finite_tetrahedra
 from armillary.voids.insertion import (
     CAVITY_FULL,
     COINCIDENT,
@@ -33,7 +34,6 @@ from armillary.voids.insertion import (
     Mesh,
     Precision,
     Scratch,
-    finite_tetrahedra,
     insert_points,
 )
 from armillary.voids.order import extent, hilbert_index, insertion_order
